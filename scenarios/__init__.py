@@ -1,0 +1,1 @@
+"""The simulation: persons, orders and two worlds, with and without sharing; it knows no FHIR."""

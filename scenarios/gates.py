@@ -1,0 +1,283 @@
+"""The twelve gates in plain Python, through coordinator.rules (model section 6).
+
+Every rule is called with its facts; nothing is looked up in tables. `reference` and `visits` use this
+page, and the compiled engine is tested against it.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from coordinator.rules.consent import judge_consent
+from coordinator.rules.decision import Decision, Verdict
+from coordinator.rules.facts import (
+    OneTimeCode,
+    Publication,
+    RecognitionRule,
+    RoutingFacts,
+)
+from coordinator.rules.gates import GATE_OF, Gate
+from coordinator.rules.identity import identity_facts, judge_identity
+from coordinator.rules.reuse import judge_recognition, judge_validity
+from coordinator.rules.routing import judge_routing
+from scenarios import draws
+from scenarios.care import CHILD_BANDS, regulations_of
+from scenarios.plan import Plan
+from scenarios.rule_tables import (
+    REGISTRATION_CLASSES,
+    REGISTRATIONS,
+    consent_facts,
+    kind_of,
+    recognition_facts,
+    validity_facts,
+)
+from scenarios.scenario import MODES
+from scenarios.world.life import EMERGENCY, INPATIENT, REFERRED, RETURNED
+
+KEY_SPAN = 65536
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One visit of one person, as demand made it."""
+
+    person: int
+    key: int
+    minute: int
+    facility: int
+    kind: int
+    setting: int
+    condition: int
+    episode: int
+    sender: int  # facility of the visit before in the episode, -1 none
+    stay: int
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One order intent; its draws are those of (person, key)."""
+
+    visit: Visit
+    key: int
+    minute: int
+    test: int
+    region: int
+    serial: int
+
+    @property
+    def facility(self) -> int:
+        return self.visit.facility
+
+    @property
+    def slot(self) -> tuple[int, int]:
+        return self.test, self.region
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A performed order: specimen time is the order's minute."""
+
+    order: Order
+    available: int
+
+    @property
+    def specimen(self) -> int:
+        return self.order.minute
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """All gates of one prior for one order: reasons in gate order, and whether it is critical."""
+
+    result: Result
+    reasons: tuple[Verdict, ...]
+    critical: bool
+
+    @property
+    def failed(self) -> frozenset[Gate]:
+        return frozenset(GATE_OF[reason] for reason in self.reasons)
+
+
+@lru_cache(maxsize=64)
+def _identity(theirs: str, ours: str) -> Decision:
+    return judge_identity(identity_facts(REGISTRATIONS[theirs], REGISTRATIONS[ours]))
+
+
+_consent = lru_cache(maxsize=256)(judge_consent)
+_validity = lru_cache(maxsize=4096)(judge_validity)
+_recognition = lru_cache(maxsize=8192)(judge_recognition)
+_routing = lru_cache(maxsize=8192)(judge_routing)
+
+
+class GateBook:
+    """Evaluates gates for one plan. `available` and `answered` may be overridden by queues."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.cal = plan.calendars
+        self.care = plan.care
+        self.regulations = regulations_of(plan.scenario)
+
+    def u(self, purpose: int, entity: int, occurrence: int) -> float:
+        return float(draws.uniform(*self.plan.key, purpose, entity, occurrence))
+
+    def group(self, facility: int) -> int:
+        return int(self.cal.record_group[facility])
+
+    # ---- gates 1 to 4, 7 and 8 -------------------------------------------------------------------
+    def routing(self, order: Order, prior: Result, answered: bool | None = None) -> Decision:
+        """Reasons of the gates between two record systems; `answered` if a queue has decided it."""
+        cal, t = self.cal, order.minute
+        here, there = order.facility, prior.order.facility
+        source = self.group(there)
+        if answered is None:
+            answered = self.answered_in_time(order.visit, source)
+        return _routing(
+            RoutingFacts(
+                requester_connected=bool(cal.query_from[here] <= t),
+                source_electronic=bool(prior.specimen >= cal.emr_from[there]),
+                source_connected=bool(cal.publish_from[there] <= t),
+                publication=self.publication(prior, t),
+                coordinator_up=not self.down(len(cal.record_group), t),
+                requester_link_up=not self.down(here, t),
+                source_link_up=not self.down(source, t),
+                answered_in_time=answered,
+                requester_mapped=bool(cal.map_from[here, order.test] <= t),
+                source_mapped=bool(cal.map_from[there, order.test] <= t),
+            )
+        )
+
+    def publication(self, prior: Result, t: int) -> Publication:
+        """When the source publishes; as if connected all along where it is not yet."""
+        connected = int(self.cal.publish_from[prior.order.facility])
+        if connected > t or prior.available >= connected:
+            ready = prior.available + self.cal.publish_delay <= t
+            return Publication.PUBLISHED if ready else Publication.NOT_YET
+        if connected - prior.available <= self.cal.backload:
+            return Publication.PUBLISHED
+        return Publication.BEFORE_BACKLOAD
+
+    def answered_in_time(self, visit: Visit, source: int) -> bool:
+        u = self.u(draws.ANSWERED, visit.person, visit.key * KEY_SPAN + source)
+        links = self.cal.link_class
+        hour = (visit.minute // 60) % 24
+        return u < float(self.care.answer[links[source], links[visit.facility], hour])
+
+    def down(self, link: int, t: int) -> bool:
+        """Whether a link (last row: the coordinator) has an outage at minute t."""
+        cal = self.cal
+        first, end = int(cal.outage_offset[link]), int(cal.outage_offset[link + 1])
+        i = first + int(np.searchsorted(cal.outage_start[first:end], t, side="right"))
+        return bool(i > first and t < cal.outage_end[i - 1])
+
+    # ---- gates 5, 6, 9, 10 -----------------------------------------------------------------------
+    def registration(self, person: int, group: int) -> str:
+        u = self.u(draws.REGISTRATION, person, group)
+        shares = self.care.registration_cumulative
+        return REGISTRATION_CLASSES[int(draws.pick(shares, u))]
+
+    def identity(self, order: Order, prior: Result) -> Decision:
+        person = order.visit.person
+        theirs = self.registration(person, self.group(prior.order.facility))
+        return _identity(theirs, self.registration(person, self.group(order.facility)))
+
+    def consent(self, order: Order, prior: Result) -> Decision:
+        visit, source = order.visit, self.group(prior.order.facility)
+        denied = self.u(draws.CONSENT, visit.person, source) < self.care.denied
+        code = OneTimeCode.NOT_DEMANDED
+        if self.u(draws.CODE_REQUIRED, visit.person, visit.key) < self.care.code_required:
+            u = self.u(draws.CODE_OBTAINED, visit.person, visit.key)
+            obtained = u < self.care.code_obtained
+            code = OneTimeCode.OBTAINED if obtained else OneTimeCode.NOT_OBTAINED
+        return _consent(consent_facts(denied, code, visit.setting == EMERGENCY))
+
+    def critical(self, prior: Result) -> bool:
+        order = prior.order
+        return self.u(draws.CRITICAL, order.visit.person, order.key) < self.care.critical
+
+    def validity(self, order: Order, prior: Result, newer_critical: bool) -> Decision:
+        inpatient = int(order.visit.setting == INPATIENT)
+        window = self.care.validity[self.policy(order.minute), order.test, inpatient]
+        kind = self.care.result_class[order.test]
+        method = self.cal.method
+        event = self.u(draws.INTERVENING, order.visit.person, order.key)
+        return _validity(
+            validity_facts(
+                expired=bool(order.minute - prior.specimen > window),
+                method=bool(
+                    method[order.facility, order.test]
+                    != method[prior.order.facility, order.test]
+                ),
+                critical=self.critical(prior),
+                intervening=bool(event < self.care.intervening[kind]),
+                newer_critical=newer_critical,
+            )
+        )
+
+    def recognition(self, order: Order, prior: Result) -> Decision:
+        group = self.plan.catalogue.groups[order.test]
+        regulation = self.regulations[self.policy(order.minute)]
+        there = prior.order.facility
+        return _recognition(
+            recognition_facts(
+                RecognitionRule[regulation.recognition_rule],
+                kind_of(group.result_class),
+                self.level(there, prior.specimen),
+                self.level(order.facility, order.minute),
+                bool(self.cal.accredited[there]),
+                regulation.on_list[group.key],
+                bool(self.cal.images[there, order.test]),
+            )
+        )
+
+    def policy(self, t: int) -> int:
+        return self._row(self.cal.policy_from, t)
+
+    def level(self, facility: int, t: int) -> int:
+        since = self.cal.laboratory_from[facility]
+        return int(self.cal.laboratory_level[facility][self._row(since, t)])
+
+    @staticmethod
+    def _row(since: object, t: int) -> int:
+        """Last dated row that began at or before t; the first row before that."""
+        return max([0, *(i for i, begin in enumerate(since) if i and begin <= t)])  # type: ignore[call-overload]
+
+    # ---- gates 11 and 12 -------------------------------------------------------------------------
+    def mode(self, visit: Visit, source: int | None) -> str:
+        """Alert mode for a prior from `source`; push reaches what the sender of a transfer attached."""
+        mode = MODES[int(self.cal.mode[self._row(self.cal.mode_from, visit.minute)])]
+        if mode != "push":
+            return mode
+        sent_by = self.group(visit.sender) if visit.sender >= 0 else None
+        if visit.kind in (REFERRED, RETURNED) and source is not None and sent_by == source:
+            if self.u(draws.PACKET, visit.person, visit.key) < self.care.packet_sent:
+                return "push"
+        return MODES[self.cal.push_base]
+
+    def seen(self, visit: Visit, mode: str, z: float) -> bool:
+        care = self.care
+        since = max(0, visit.minute - int(self.cal.query_from[visit.facility]))
+        habit = 1.0 - math.exp(-since / care.habit_minutes)
+        p = float(care.look[MODES.index(mode)])
+        p *= care.look_first_day + (1.0 - care.look_first_day) * habit
+        if 0.0 < p < 1.0:
+            p = draws.logistic(draws.logit(p) + care.look_complexity * z)
+        return self.u(draws.SEEN, visit.person, visit.key) < p
+
+    def acceptance(self, order: Order, mode: str, age: int) -> float:
+        """P(clinician takes the earlier result), for a repeat that is not needed."""
+        p = float(self.care.accept[self.care.result_class[order.test]])
+        if not 0.0 < p < 1.0:
+            return p
+        x = draws.logit(p) + self.care.specialty[order.visit.condition]
+        x += self.cal.facility_effect[order.facility]
+        x += self.care.paediatrics if age < CHILD_BANDS else 0.0
+        p = draws.logistic(x) * self.cal.income[order.facility]
+        return p * (1.0 + self.care.accept_forced) if mode == "mandate" else p
+
+    def u_accepted(self, order: Order) -> float:
+        return self.u(draws.ACCEPTED, order.visit.person, order.key)

@@ -1,0 +1,192 @@
+"""Calendars: everything that changes with time and facility, written before any person is computed.
+
+SimPy is the clock here: each facility, link and the coordinator is a process that writes its dates and
+outages into the calendar. Persons influence one another only through what stands in it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from collections.abc import Generator, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import simpy
+from numpy.typing import NDArray
+
+from scenarios import draws
+from scenarios.scenario import MODES, Scenario
+from scenarios.world.tables import TIERS
+from vietnam.catalogue import Catalogue
+from vietnam.facilities import Facility, Network
+
+DAY = 1440
+NEVER = 1 << 60
+LINK_CLASSES = ("central", "provincial", "district", "commune")
+Array = NDArray[Any]
+
+
+class Calendars(NamedTuple):
+    """Arrays over F facilities and 16 test groups; times in minutes since the start, NEVER = never.
+
+    `outage_offset[f]:outage_offset[f + 1]` are the outages of facility f's link; row F is the coordinator.
+    """
+
+    record_group: Array  # [F] facility index that keeps the record
+    tier: Array  # [F]
+    emr_from: Array  # [F]
+    publish_from: Array  # [F]
+    query_from: Array  # [F]
+    mode_from: Array  # [M]
+    mode: Array  # [M] index in MODES
+    push_base: int
+    publish_delay: int
+    backload: int
+    map_from: Array  # [F, 16]
+    method: Array  # [F, 16] 0 usual, 1 another method or unit
+    images: Array  # [F, 16] 1 = signed report and complete images leave the facility
+    laboratory_from: Array  # [F, 4]
+    laboratory_level: Array  # [F, 4]
+    accredited: Array  # [F]
+    link_class: Array  # [F]
+    outage_offset: Array  # [F + 2]
+    outage_start: Array
+    outage_end: Array
+    policy_from: Array  # [P]
+    facility_effect: Array  # [F] logit
+    income: Array  # [F] factor on acceptance
+
+
+def calendars(
+    scenario: Scenario,
+    network: Network,
+    catalogue: Catalogue,
+    values: Mapping[str, float],
+    start: dt.date,
+    days: int,
+    key: tuple[int, int],
+) -> Calendars:
+    """The calendars of a scenario at one set of parameter values; `key` = (seed, replication)."""
+    facilities = network.facilities
+    shape = (len(facilities), len(catalogue.groups))
+
+    def minute(day: dt.date | None) -> int:
+        return NEVER if day is None else (day - start).days * DAY
+
+    publish, query = _connections(scenario, facilities, minute)
+    level_from, level = _laboratory(facilities, minute)
+    offset, begin, end = outages(network, values, days, key)
+    mapped = _shares(key, draws.CODE_MAP, shape, values["publish.mapped"])
+    sd = values["accept.facility_sd"]
+    return Calendars(
+        record_group=np.array([network.index(f.record_group) for f in facilities], np.int32),
+        tier=np.array([TIERS.index(f.tier) for f in facilities], np.int32),
+        emr_from=np.array([_emr(scenario, f, minute) for f in facilities], np.int64),
+        publish_from=publish,
+        query_from=query,
+        mode_from=np.array([minute(row.since) for row in scenario.modes], np.int64),
+        mode=np.array([MODES.index(row.mode) for row in scenario.modes], np.int32),
+        push_base=MODES.index(scenario.push_base),
+        publish_delay=round(values["publish.delay_hours"] * 60),
+        backload=scenario.backload_days * DAY,
+        map_from=np.where(mapped, -NEVER, NEVER).astype(np.int64),
+        method=_shares(key, draws.METHOD, shape, values["publish.method_differs"]).astype(np.int8),
+        images=_shares(key, draws.IMAGES, shape, values["publish.images_complete"]).astype(np.int8),
+        laboratory_from=level_from,
+        laboratory_level=level,
+        accredited=np.array([f.iso15189 for f in facilities], np.int8),
+        link_class=np.array([LINK_CLASSES.index(f.link_class) for f in facilities], np.int32),
+        outage_offset=offset,
+        outage_start=begin,
+        outage_end=end,
+        policy_from=np.array([minute(row.since) for row in scenario.regulations], np.int64),
+        facility_effect=np.array(
+            [
+                sd * draws.normal_quantile(draws.uniform(*key, draws.FACILITY_EFFECT, f.index, 0))
+                for f in facilities
+            ]
+        ),
+        income=np.full(len(facilities), values["accept.income"]),
+    )
+
+
+def _connections(scenario: Scenario, facilities: Any, minute: Any) -> tuple[Array, Array]:
+    """Connection dates; the world without sharing is the same with everything NEVER."""
+    publish = np.full(len(facilities), NEVER, np.int64)
+    query = publish.copy()
+    for f in facilities:
+        if scenario.connect == "never" or f.tier == "elsewhere":
+            continue
+        if scenario.connect == "network":
+            publish[f.index], query[f.index] = minute(f.publish_from), minute(f.query_from)
+        else:
+            publish[f.index] = query[f.index] = minute(scenario.connect)
+    return publish, query
+
+
+def _emr(scenario: Scenario, f: Facility, minute: Any) -> int:
+    if f.tier == "elsewhere":
+        return -NEVER  # model section 6: its results pass the electronic gate
+    if scenario.emr == "network" or (f.emr_from is not None and f.emr_from <= scenario.emr):
+        return int(minute(f.emr_from))
+    return int(minute(scenario.emr))
+
+
+def _laboratory(facilities: Any, minute: Any) -> tuple[Array, Array]:
+    since = np.full((len(facilities), 4), NEVER, np.int64)
+    level = np.zeros((len(facilities), 4), np.int8)
+    for f in facilities:
+        for i, (day, value) in enumerate(list(f.laboratory_levels.items)[-4:]):
+            since[f.index, i] = minute(day) if i else -NEVER
+            level[f.index, i] = value
+    return since, level
+
+
+def _shares(key: tuple[int, int], purpose: int, shape: tuple[int, int], share: float) -> Array:
+    """A persistent yes/no of each (facility, test), yes with probability `share`."""
+    return np.array(
+        [
+            [draws.uniform(*key, purpose, f, k) < share for k in range(shape[1])]
+            for f in range(shape[0])
+        ]
+    )
+
+
+def outages(
+    network: Network, values: Mapping[str, float], days: int, key: tuple[int, int]
+) -> tuple[Array, Array, Array]:
+    """Outages of every link and of the coordinator as sorted intervals, one SimPy process each."""
+    mean = values["link.outage_hours"] * 60.0
+    classes = [f.link_class for f in network.facilities] + ["coordinator"]
+    written: list[list[tuple[int, int]]] = [[] for _ in classes]
+    env = simpy.Environment()
+    for entity, link in enumerate(classes):
+        up = values[f"link.availability_{link}"]
+        if up < 1.0:
+            mean_up = mean * up / (1.0 - up)
+            env.process(_fails(env, written[entity], entity, mean_up, mean, key))
+    env.run(until=days * DAY)
+    offset = np.concatenate([[0], np.cumsum([len(rows) for rows in written])]).astype(np.int64)
+    flat = [row for rows in written for row in rows] or [(NEVER, NEVER)]
+    return offset, np.array([a for a, _ in flat], np.int64), np.array([b for _, b in flat], np.int64)
+
+
+def _fails(
+    env: simpy.Environment,
+    rows: list[tuple[int, int]],
+    entity: int,
+    mean_up: float,
+    mean_down: float,
+    key: tuple[int, int],
+) -> Generator[simpy.Event, None, None]:
+    """One link: up and down times are exponential, drawn by (link, ordinal of the outage)."""
+    ordinal = 0
+    while True:
+        u = draws.uniform(*key, draws.OUTAGE_GAP, entity, ordinal)
+        yield env.timeout(-mean_up * math.log(u))
+        u = draws.uniform(*key, draws.OUTAGE_LENGTH, entity, ordinal)
+        length = max(1.0, -mean_down * math.log(u))
+        rows.append((int(env.now), int(env.now + length) + 1))
+        yield env.timeout(length)
+        ordinal += 1

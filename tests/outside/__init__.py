@@ -1,0 +1,1 @@
+"""What needs more than Python: a package index, a browser. Run by make outside."""

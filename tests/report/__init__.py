@@ -1,0 +1,1 @@
+"""Tests of the report: the page, the printed summary, the shape of summary.json."""

@@ -1,0 +1,1 @@
+"""Engines against theory: exact paths where a recursion exists, z-tests with power elsewhere."""
