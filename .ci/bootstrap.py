@@ -13,6 +13,8 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -84,23 +86,32 @@ def say(what: str) -> None:
     print(f"setup: {what}", flush=True)
 
 
+@contextmanager
+def alone() -> Iterator[None]:
+    """Two commands started at once must not install into each other; the lock dies with us."""
+    folder = os.open(ROOT, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
+
+
 def main() -> None:
     ready = stamp()
     if ready.exists():
         return
-    # Two commands started at once must not install into each other; the lock dies with us.
-    folder = os.open(ROOT, os.O_RDONLY)
-    fcntl.flock(folder, fcntl.LOCK_EX)
-    if ready.exists():
-        return
-    if not venv_is_usable():
-        new_venv()
-    INSTALLING.touch()
-    for old in VENV.glob(".ready-*"):
-        old.unlink()
-    install()
-    ready.touch()
-    INSTALLING.unlink()
+    with alone():
+        if ready.exists():
+            return
+        if not venv_is_usable():
+            new_venv()
+        INSTALLING.touch()
+        for old in VENV.glob(".ready-*"):
+            old.unlink()
+        install()
+        ready.touch()
+        INSTALLING.unlink()
 
 
 if __name__ == "__main__":

@@ -42,10 +42,14 @@ def compare(*runs: str | Path | Summary | Any) -> Comparison:
     """
     summaries = [_summary_of(run) for run in runs]
     if len(summaries) < 2:
-        raise InputError("compare", None, "RUN", "one run has nothing to be compared with", "Name two")
+        raise InputError(
+            "compare", None, "RUN", "one run has nothing to be compared with", "Name two"
+        )
     for other in summaries[1:]:
         _refuse_different_worlds(summaries[0], other)
-    names = [name for name in summaries[0]["measures"] if all(name in s["measures"] for s in summaries)]
+    names = [
+        name for name in summaries[0]["measures"] if all(name in s["measures"] for s in summaries)
+    ]
     return Comparison(
         names=tuple(_distinct([s["scenario"] for s in summaries])),
         rows=tuple(_row(name, summaries) for name in names),
@@ -56,7 +60,8 @@ def compare(*runs: str | Path | Summary | Any) -> Comparison:
 def _summary_of(run: Any) -> Summary:
     if isinstance(run, (str, Path)):
         return read_summary(Path(run))
-    return run.summary if hasattr(run, "summary") else run
+    summary: Summary = run.summary if hasattr(run, "summary") else run
+    return summary
 
 
 def read_summary(path: Path) -> Summary:

@@ -35,7 +35,9 @@ def plan(
     for scenario in scenarios:
         if scenario.name in seen:
             problem = "two scenarios of this name would write to one folder"
-            raise InputError("SCENARIO", None, scenario.name, problem, "Rename one, or run it apart")
+            raise InputError(
+                "SCENARIO", None, scenario.name, problem, "Rename one, or run it apart"
+            )
         seen.add(scenario.name)
     planned = []
     for scenario in scenarios:

@@ -34,7 +34,8 @@ ANSWER_FILE = Path(__file__).with_name("available_answer.csv")
 LOADS = (0.05, 0.5, 0.8, 0.9, 0.95, 1.1)
 SEED = 20251122
 QUERIES = 2000  # asked per link class, hour level and load
-VERSION = 1
+RUNS = 8  # independent runs that share them
+VERSION = 2  # raised when the way of measuring changes
 _SLOTS = 64  # draws kept apart for one query
 
 
@@ -100,24 +101,30 @@ def _load(text: str) -> int:
 
 
 def measure(
-    plan: QueryPlan, hour: int, load: float, queries: int = QUERIES, seed: int = SEED
+    plan: QueryPlan, hour: int, load: float, queries: int = QUERIES, runs: int = RUNS
 ) -> list[int]:
-    """Answered in time, by link class, of ``queries`` queries each, in one hour of the day.
+    """Answered in time, by link class, of ``queries`` queries each, in one hour of the day."""
+    each = [_one_run(plan, hour, load, queries // runs, run) for run in range(runs)]
+    return [sum(column) for column in zip(*each, strict=True)]
 
-    Load = first attempts a minute (ours and others') x mean service / workers; retries come on top.
-    Ours are spread evenly over a quarter of an hour, or longer if they would be more than the load;
-    the load begins five minutes before, with an empty queue.
+
+def _one_run(plan: QueryPlan, hour: int, load: float, queries: int, run: int) -> list[int]:
+    """Load = first attempts a minute (ours and others') x mean service / workers.
+
+    Retries come on top. Ours are spread evenly over five minutes, or longer if they would be more
+    than the load; the load begins five minutes before, with an empty queue.
     """
     env = Environment(initial_time=(24 + hour) * 60)
     coordinator = CoordinatorDesk(env, plan)
     answered = [0] * len(LINK_CLASSES)
     number = len(LINK_CLASSES) * queries
     a_minute = load * plan.workers * MINUTE_MS / plan.service.mean()
-    window = max(15.0, number / a_minute)
+    window = max(5.0, number / a_minute)
     entity = 100 * hour + LOADS.index(load)
 
-    def draw(replication: int, occurrence: int) -> float:
-        return float(draws.uniform(seed, replication, draws.QUERY_LATENCY, entity, occurrence))
+    def draw(stream: int, occurrence: int) -> float:
+        key = 2 * run + stream
+        return float(draws.uniform(SEED, key, draws.QUERY_LATENCY, entity, occurrence))
 
     def ask(ordinal: int) -> Generator[Event, Any, None]:
         link = LINK_CLASSES[ordinal % len(LINK_CLASSES)]
@@ -144,11 +151,11 @@ def measure(
     return answered
 
 
-def text_of(plan: QueryPlan, queries: int = QUERIES, seed: int = SEED) -> str:
+def text_of(plan: QueryPlan) -> str:
     """The lines of the file below its notice; hours with equal factors share a measurement."""
     lines = ["link_class,hour,load,answered,asked"]
     counts = {
-        (factor, load): measure(plan, plan.busy.index(factor), load, queries, seed)
+        (factor, load): measure(plan, plan.busy.index(factor), load)
         for factor in sorted(set(plan.busy))
         for load in LOADS
     }
@@ -156,7 +163,7 @@ def text_of(plan: QueryPlan, queries: int = QUERIES, seed: int = SEED) -> str:
         for hour in range(24):
             for load in LOADS:
                 answered = counts[plan.busy[hour], load][place]
-                lines.append(f"{link},{hour},{load},{answered},{queries}")
+                lines.append(f"{link},{hour},{load},{answered},{QUERIES}")
     return "\n".join(lines) + "\n"
 
 
@@ -168,8 +175,8 @@ def notice(plan_text: str) -> str:
         "Made by: python -m scenarios.available_answer --write",
         f"Seed {SEED}, table version {VERSION}, coordinator_desk.yaml sha256 {digest}.",
         "Both ends of a query have the link class. Load counts first attempts; retries come on",
-        "top, so from about 0.95 on one burst can tip the queue over for the rest of the quarter",
-        "of an hour that is measured, and what one such run shows is not smooth.",
+        "top, so from about 0.95 on a burst can tip the queue over: nearly all answers are late",
+        f"until the load falls. Mean of {RUNS} runs of five minutes, five minutes after its start.",
         "Outages are calendars of the scenario and come on top.",
         "ASSUMPTION: all times and losses are those of scenarios/coordinator_desk.yaml.",
     ]

@@ -191,6 +191,17 @@ def keys(
     for key in required:
         if key not in value:
             raise document.error((*path, key), "this key is missing", "Add it")
+    if "range" in value:
+        check_range(document, (*path, "range"))
+
+
+def check_range(document: Document, path: KeyPath) -> None:
+    """The factors (low, high) that an assumption may be off by."""
+    value = at(document, path)
+    if not isinstance(value, list) or len(value) != 2:
+        raise document.error(path, "this is not [low, high]", "Write two factors, as in [0.5, 2]")
+    number(document, (*path, 0), 0, 1)
+    number(document, (*path, 1), 1, 100)
 
 
 def number(document: Document, path: KeyPath, low: float, high: float) -> float:

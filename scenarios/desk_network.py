@@ -1,7 +1,7 @@
 """The desks of a whole network, staffed for the people simulated and everybody else (model.md 9).
 
-A facility's planned volume comes from its kind and beds. Orders of simulated persons are part of it;
-the rest of the plan is background load. Where the simulated demand alone is larger than the plan,
+A facility's planned volume comes from its kind and beds. Orders of simulated persons are part of
+it; the rest of the plan is background load. Where the simulated demand alone exceeds the plan,
 there is no background and the desk gets the places that this demand needs.
 """
 
@@ -25,8 +25,6 @@ class Kind(Protocol):
 
     @property
     def tier(self) -> str: ...
-    @property
-    def facility_class(self) -> str: ...
     @property
     def beds(self) -> int: ...
 
@@ -65,7 +63,7 @@ def network_desks(
     for index, facility in enumerate(facilities):
         if facility.tier == "elsewhere":
             continue
-        plan = plans.for_facility(facility.tier, facility.facility_class, facility.beds)
+        plan = plans.for_facility(facility.tier, facility.beds)
         staffed = staffing(plan, simulated.get(index, {}), target)
         built[index] = FacilityDesks(env, staffed.plan, first_weekday=first_weekday)
         BackgroundLoad(built[index], draw, facility=index, orders_a_day=staffed.background)

@@ -178,10 +178,14 @@ class DeskPlans:
         named = [plan for plan in of_tier if plan.facility_class == facility_class]
         return (named or of_tier)[0]
 
-    def for_facility(self, tier: str, facility_class: str, beds: int) -> DeskPlan:
-        """The plan of a kind, sized by its beds."""
-        plan = self.for_kind(tier, facility_class)
-        return plan.sized(beds / plan.beds) if beds > 0 else plan
+    def for_facility(self, tier: str, beds: int) -> DeskPlan:
+        """The plan of the tier whose size is nearest (by ratio), sized by the beds."""
+        plan = self.for_kind(tier)
+        if beds <= 0:
+            return plan
+        of_tier = [plan for plan in self.plans if plan.tier == tier]
+        plan = min(of_tier, key=lambda plan: abs(math.log(beds / plan.beds)))
+        return plan.sized(beds / plan.beds)
 
 
 def load_desk_plans(path: str | Path = DESKS_FILE) -> DeskPlans:

@@ -203,10 +203,10 @@ class FacilityDesks:
 class BackgroundLoad:
     """Orders of people outside the simulated population: they occupy desks and own no results.
 
-    A Poisson stream per modality whose rate changes by hour and weekday. ``orders_a_day``: (modality,
-    setting) -> orders on an average working day; without it ``share`` of the plan's volume. All numbers come from ``draw(entity, occurrence)`` with entity = 8 x
-    facility index + modality and occurrence = 4 x ordinal + 0 (arrival), 1 (setting), 2 (service)
-    or 3 (report).
+    A Poisson stream per modality whose rate changes by hour and weekday. ``orders_a_day``:
+    (modality, setting) -> orders on an average working day; without it ``share`` of the plan's
+    volume. All numbers come from ``draw(entity, occurrence)`` with entity = 8 x facility index +
+    modality and occurrence = 4 x ordinal + 0 (arrival), 1 (setting), 2 (service), 3 (report).
     ``watch(modality, setting, ordered, available)`` is told of every result, for measuring.
     Public holidays are not modelled here.
     """

@@ -52,15 +52,6 @@ CROSS_REPEAT = np.zeros(CLASSES, np.bool_)
 CROSS_REPEAT[[5, 6, *range(8, 20)]] = True
 
 
-class OrderFacts(NamedTuple):
-    """What both worlds share about the orders of one person, one row an order."""
-
-    available: Array  # [n] minute at which its result would be available
-    window: Array  # [n] measurement window in minutes
-    u_needed: Array
-    u_accepted: Array
-
-
 class Outcome(NamedTuple):
     """What one world did with each order.
 
@@ -72,6 +63,7 @@ class Outcome(NamedTuple):
     failed: Array
     prior: Array
     avoidable: Array
+    newest_failed: Array  # bits of the gates that the newest prior of an avoidable order failed
 
 
 def empty_outcome(orders: int = MAX_ORDERS) -> Outcome:
@@ -80,4 +72,5 @@ def empty_outcome(orders: int = MAX_ORDERS) -> Outcome:
         np.zeros(orders, np.int32),
         np.zeros(orders, np.int32),
         np.zeros(orders, np.int8),
+        np.zeros(orders, np.int32),
     )

@@ -93,7 +93,20 @@ def problem_of(p: Parameter) -> str | None:
         return f"value {p.value} lies outside its range {p.low}..{p.high}"
     if p.log and p.low <= 0 and p.low != p.high:
         return f"range {p.low}..{p.high} reaches 0 on a logarithmic scale"
+    least, most = _domain(p.unit)
+    if p.low < least or p.high > most:
+        wanted = f"at least {least:g}" + (f" and at most {most:g}" if most < math.inf else "")
+        return f"value {p.value} ({p.low}..{p.high}) is not a {p.unit}: it must be {wanted}"
     return None
+
+
+def _domain(unit: str) -> tuple[float, float]:
+    """What numbers a unit allows: shares lie in 0..1, amounts are not negative."""
+    if unit.startswith(("probability", "share", "per ")):
+        return 0.0, 1.0
+    if unit.startswith(("logit", "relative change", "position", "correlation")):
+        return -math.inf if unit.startswith("logit") else -1.0, math.inf
+    return 0.0, math.inf
 
 
 def unknown_parameter(name: str, file: str, line: int | None) -> InputError:

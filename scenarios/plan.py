@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scenarios.care import Care, care_tables, study_days
-from scenarios.engines.tally import Period
+from scenarios.period import Period
 from scenarios.rollout import Calendars, calendars
 from scenarios.scenario import Scenario, fingerprint
 from scenarios.world.tables import DAY, DemandTables, demand_tables

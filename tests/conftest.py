@@ -22,12 +22,23 @@ def _only_loopback(monkeypatch):
     monkeypatch.setattr(socket.socket, "connect", guarded)
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item, call):
+def _not_in_ci(report: pytest.TestReport | pytest.CollectReport) -> None:
     """With CI=true whatever a test needs has to be there."""
-    report = yield
     if IN_CI and report.skipped and not hasattr(report, "wasxfail"):
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
         report.outcome = "failed"
-        report.longrepr = f"{item.nodeid} would be skipped: {reason}. In CI that is a failure."
+        report.longrepr = f"{report.nodeid} would be skipped: {reason}. In CI that is a failure."
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = yield
+    _not_in_ci(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector):
+    report = yield
+    _not_in_ci(report)
     return report

@@ -7,7 +7,7 @@ by their codes and take the day on which the published share reaches their place
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from vietnam.datafiles import Document
@@ -87,7 +87,7 @@ def date_connections(
             f"the steps connect {len(days)} facilities, not {rules.total}",
             "Change total, or the counts of the steps",
         )
-    return [
+    connected = [
         facility
         if facility.code in given or facility.code not in days
         else replace(
@@ -101,6 +101,25 @@ def date_connections(
             },
         )
         for facility in facilities
+    ]
+    return _with_records(connected, days) if rules.with_records else connected
+
+
+def _with_records(
+    facilities: Sequence[Facility], days: Mapping[str, dt.date | None]
+) -> list[Facility]:
+    """What a facility publishes is electronic: its record begins with the connection at the latest."""
+    basis = "ASSUMPTION: electronic records from the connection on, if not before"
+    begins = {}
+    for facility in facilities:
+        day = days.get(facility.record_group)
+        if day is not None and (facility.emr_from is None or facility.emr_from > day):
+            begins[facility.code] = day
+    return [
+        replace(f, emr_from=begins[f.code], provenance={**f.provenance, "emr_from": basis})
+        if f.code in begins
+        else f
+        for f in facilities
     ]
 
 

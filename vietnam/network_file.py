@@ -153,7 +153,7 @@ class StationRules(Entry):
     governance_after: Literal["commune", "health_department"] = Field(
         description="Whether stations leave their centre on changed_on or stay its sub-units"
     )
-    changed_on: dt.date
+    changed_on: Annotated[dt.date, Field(ge=dt.date(1976, 1, 1))]
 
 
 class ClinicRules(Entry):
@@ -199,6 +199,10 @@ class ConnectionRules(Entry):
 
     basis: str
     total: Annotated[int, Field(ge=0)] = Field(description="Connected facilities in the end")
+    with_records: bool = Field(
+        default=False,
+        description="A facility keeps electronic records from its connection on, if not before",
+    )
     steps: list[ConnectionStep]
 
 

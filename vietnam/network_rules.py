@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -292,11 +293,11 @@ def build_clinics(
 
 
 def _fill(doc: Document, path: tuple[str, ...], text: str, words: dict[str, str]) -> str:
-    try:
-        return text.format(**words)
-    except (KeyError, IndexError, ValueError) as err:
-        word = str(err.args[0])
-        raise doc.error(path, f"{{{word}}} is not known here", did_you_mean(word, words)) from None
+    """The text with its {words} put in."""
+    for word in re.findall(r"\{(.*?)\}", text):
+        if word not in words:
+            raise doc.error(path, f"{{{word}}} is not known here", did_you_mean(word, words))
+    return re.sub(r"\{(.*?)\}", lambda found: words[found[1]], text)
 
 
 def _numbered(first: str, place: int) -> str:

@@ -102,7 +102,11 @@ def load_regulation(key: str) -> Regulation:
 
 
 def parse_regulations(doc: Document) -> dict[str, Regulation]:
-    """The sets of a document; InputError names the line and key of what is wrong."""
+    """The sets of a document.
+
+    InputError names line and key of an unknown word, a span out of order, a test that is missing
+    or given twice, and a validity longer than the measurement window of the catalogue.
+    """
     validity = _validity(doc)
     retest = {
         key: _retest(doc, ("retest", key), raw)

@@ -32,6 +32,8 @@ _SEX_WORDS: Final[dict[Sex | None, Literal["male", "female"]]] = {
     Sex.MALE: "male",
     Sex.FEMALE: "female",
 }
+SAME_CCCD: Final = (CccdAgreement.ODD, CccdAgreement.AGREE)
+CCCD_SUPPORTS: Final = (CccdAgreement.CLOSE, CccdAgreement.AGREE)
 BIRTH_FITS: Final = (BirthAgreement.YEAR, BirthAgreement.FULL)
 
 
@@ -49,12 +51,9 @@ class _Numbers:
 def identity_facts(a: Registration, b: Registration) -> IdentityFacts:
     """Bands two registrations field by field; the same whichever comes first."""
     left, right = _numbers(a), _numbers(b)
-    cccd = _agreement(left.cccd, right.cccd)
-    shared = left.cccd & right.cccd
     return IdentityFacts(
         manual=_manual(a, b),
-        cccd=cccd,
-        cccd_plausible=bool(shared - left.odd - right.odd) if shared else True,
+        cccd=_cccd_agreement(left, right),
         bhxh=_agreement(left.bhxh, right.bhxh),
         cmnd=_agreement(left.cmnd, right.cmnd),
         name=_name_agreement(a.name, b.name),
@@ -101,6 +100,13 @@ def _agreement(left: frozenset[str], right: frozenset[str]) -> Agreement:
     if any(_one_slip(a, b) for a in left for b in right):
         return Agreement.CLOSE
     return Agreement.DISAGREE
+
+
+def _cccd_agreement(left: _Numbers, right: _Numbers) -> CccdAgreement:
+    shared = left.cccd & right.cccd
+    if shared and not shared - left.odd - right.odd:
+        return CccdAgreement.ODD
+    return CccdAgreement[_agreement(left.cccd, right.cccd).name]
 
 
 def _one_slip(a: str, b: str) -> bool:
@@ -177,10 +183,14 @@ class _Scored:
     band: ScoreBand
 
 
-def _cccd_contradicted(s: _Scored) -> bool:
-    f = s.facts
+def _contradicted(f: IdentityFacts) -> bool:
+    """Another name, or birth and sex at once: more than a typing error."""
     birth_and_sex = f.birth is BirthAgreement.DISAGREE and f.sex is SexAgreement.DISAGREE
-    return f.cccd is CccdAgreement.AGREE and (f.name is Agreement.DISAGREE or birth_and_sex)
+    return f.name is Agreement.DISAGREE or birth_and_sex
+
+
+def _cccd_contradicted(s: _Scored) -> bool:
+    return s.facts.cccd in SAME_CCCD and _contradicted(s.facts)
 
 
 def _something_else_fits(f: IdentityFacts) -> bool:
@@ -191,8 +201,7 @@ def _match_cccd(s: _Scored) -> bool:
     f = s.facts
     return (
         f.cccd is CccdAgreement.AGREE
-        and f.cccd_plausible
-        and not _cccd_contradicted(s)
+        and not _contradicted(f)
         and (_something_else_fits(f) or f.proofed)
     )
 
@@ -216,26 +225,26 @@ def _bhxh_contradicted(s: _Scored) -> bool:
 
 
 def _numbers_conflict(s: _Scored) -> bool:
-    numbers = (s.facts.cccd, s.facts.bhxh, s.facts.cmnd)
-    return Agreement.AGREE in numbers and s.facts.cccd is CccdAgreement.DISAGREE
+    agrees = Agreement.AGREE in (s.facts.bhxh, s.facts.cmnd)
+    return agrees and s.facts.cccd is CccdAgreement.DISAGREE
 
 
 def _cccd_odd(s: _Scored) -> bool:
-    return s.facts.cccd is CccdAgreement.AGREE and not s.facts.cccd_plausible
+    return s.facts.cccd is CccdAgreement.ODD
 
 
 def _cccd_alone(s: _Scored) -> bool:
     f = s.facts
     return (
         f.cccd is CccdAgreement.AGREE
-        and f.cccd_plausible
-        and not _cccd_contradicted(s)
+        and not _contradicted(f)
         and not (_something_else_fits(f) or f.proofed)
     )
 
 
 def _a_number_supports(f: IdentityFacts) -> bool:
-    return any(number in NEAR for number in (f.cccd, f.bhxh, f.cmnd))
+    """An odd CCCD supports nothing: it may be a placeholder that many people got."""
+    return f.cccd in CCCD_SUPPORTS or f.bhxh in NEAR or f.cmnd in NEAR
 
 
 def _match_score(s: _Scored) -> bool:
@@ -245,6 +254,7 @@ def _match_score(s: _Scored) -> bool:
         and _a_number_supports(f)
         and f.cccd is not CccdAgreement.DISAGREE
         and f.name in NEAR
+        and f.birth is not BirthAgreement.DISAGREE
     )
 
 
@@ -256,7 +266,7 @@ def _name_and_birth_only(s: _Scored) -> bool:
     f = s.facts
     return (
         not _a_number_supports(f)
-        and f.cccd is not CccdAgreement.DISAGREE
+        and f.cccd is CccdAgreement.MISSING
         and f.sex is not SexAgreement.DISAGREE
         and f.name in NEAR
         and f.birth in BIRTH_FITS
@@ -282,10 +292,10 @@ IDENTITY: Final[RuleTable[_Scored]] = RuleTable(
         (Verdict.MATCH_CCCD, _match_cccd),
         (Verdict.MATCH_BHXH, _match_bhxh),
         (Verdict.REVIEW_BHXH_CONTRADICTED, _bhxh_contradicted),
+        (Verdict.MATCH_SCORE, _match_score),
         (Verdict.REVIEW_NUMBERS_CONFLICT, _numbers_conflict),
         (Verdict.REVIEW_CCCD_ODD, _cccd_odd),
         (Verdict.REVIEW_CCCD_ALONE, _cccd_alone),
-        (Verdict.MATCH_SCORE, _match_score),
         (Verdict.REVIEW_CCCD_DIFFERS, _cccd_differs),
         (Verdict.REVIEW_NAME_AND_BIRTH_ONLY, _name_and_birth_only),
         (Verdict.REVIEW_SCORE, _review_score),

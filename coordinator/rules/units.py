@@ -122,7 +122,6 @@ MOLAR_MASS: Final[Mapping[str, Fraction]] = MappingProxyType(
         "magnesium": Fraction("24.305"),
         "phosphate": Fraction("30.974"),  # as phosphorus
         "iron": Fraction("55.845"),
-        "albumin": Fraction("66500"),
     }
 )
 """Grams per mole. Electrolytes are left out: their mass units are not in use."""

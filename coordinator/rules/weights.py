@@ -16,12 +16,13 @@ from typing import Final
 from coordinator.rules.facts import (
     Agreement,
     BirthAgreement,
+    CccdAgreement,
     IdentityFacts,
     ScoreBand,
     SexAgreement,
 )
 
-Level = Agreement | BirthAgreement | SexAgreement
+Level = Agreement | BirthAgreement | CccdAgreement | SexAgreement
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +72,13 @@ DEFAULT_WEIGHTS: Final = MatchWeights(
     fields=MappingProxyType(
         {
             "cccd": _field(
-                "ASSUMPTION: m 0.95 (0.9-0.99), typing errors 2 %; u bounded from below by shared"
+                "ASSUMPTION: m 0.94 (0.9-0.99), typing errors 2 %; u bounded from below by shared"
                 " and placeholder numbers, not by chance (12 digits, Decree 137/2015 Art. 13)",
-                AGREE=(0.95, 1e-6),
+                CccdAgreement,
+                AGREE=(0.94, 1e-6),
+                ODD=(0.01, 1e-5),
                 CLOSE=(0.02, 1e-5),
-                DISAGREE=(0.03, 1 - 1.1e-5),
+                DISAGREE=(0.03, 1 - 2.1e-5),
             ),
             "bhxh": _field(
                 "ASSUMPTION: as the personal ID; some people hold two insurance numbers",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -19,6 +20,9 @@ from lienthong.cli.options import (
     Seed,
     check_scale,
 )
+
+if TYPE_CHECKING:
+    from lienthong.comparison import Row
 
 BRIEF = "Put runs side by side."
 EPILOG = "Example:  lienthong compare runs/pilots runs/pilots-push"
@@ -90,5 +94,5 @@ def is_finished(name: str) -> bool:
     return path.is_dir() or path.suffix == ".json"
 
 
-def _rows(rows: tuple) -> dict:
+def _rows(rows: Sequence[Row]) -> dict[str, Any]:
     return {row.measure: {k: v for k, v in row._asdict().items() if k != "measure"} for row in rows}

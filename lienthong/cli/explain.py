@@ -21,7 +21,11 @@ Sample = Annotated[
 
 
 def explain(
-    run: Run, order: Order = None, sample: Sample = None, json_: AsJson = False, debug: Debug = False
+    run: Run,
+    order: Order = None,
+    sample: Sample = None,
+    json_: AsJson = False,
+    debug: Debug = False,
 ) -> None:
     """Tell what happened to single orders, without and with sharing, gate by gate.
 

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from rich.progress import TaskID
     from rich.progress import Progress as Live
+    from rich.progress import TaskID
 
 SECONDS_BETWEEN_LINES: Final = 10.0
 Tick = Callable[[Any], None]

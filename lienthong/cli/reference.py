@@ -1,6 +1,6 @@
 """docs/reference/cli.md, written from the commands themselves.
 
-    python -m lienthong.cli.reference > docs/reference/cli.md
+python -m lienthong.cli.reference > docs/reference/cli.md
 """
 
 from __future__ import annotations

@@ -68,7 +68,7 @@ def run(
     planned = runs.plan(scenario, parse_sets(set_), out, settings.data_dir)
     results: list[Result] = []
     for item in planned:
-        with watching(item.scenario.name, quiet=quiet or json_ and not sys.stderr.isatty()) as tick:
+        with watching(item.scenario.name, quiet=quiet) as tick:
             results.append(runs.run(item.scenario, out=item.folder, progress=tick, **options))
         if not json_:
             _print(results[-1])

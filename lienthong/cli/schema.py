@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
@@ -13,7 +13,7 @@ BRIEF = "Print the JSON Schema of a file."
 EPILOG = "Example:  lienthong schema scenario > scenario.schema.json"
 
 
-class Kind(str, Enum):
+class Kind(StrEnum):
     """A file with a published shape."""
 
     scenario = "scenario"
@@ -21,9 +21,7 @@ class Kind(str, Enum):
     summary = "summary"
 
 
-def schema(
-    kind: Annotated[Kind, typer.Argument(help="Which file.")], debug: Debug = False
-) -> None:
+def schema(kind: Annotated[Kind, typer.Argument(help="Which file.")], debug: Debug = False) -> None:
     """Print the JSON Schema (draft 2020-12) of a scenario, a network or a summary.json.
 
     An editor with YAML support completes keys when the first line of a scenario reads

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scenarios import draws
-from scenarios.compiled import inner
+from scenarios.compiled import entry, inner
 from scenarios.draws import uniform
 from scenarios.engines.gate_kernel import (
     ACCEPT_BIT,
@@ -31,6 +31,8 @@ from scenarios.engines.gate_kernel import (
     rule_failures,
 )
 from scenarios.orders import GATES
+from scenarios.world.demand import life as make_life
+from scenarios.world.demand import person_traits
 from scenarios.world.life import FIRST, MAX_ORDERS, REFERRED, RETURNED
 
 Array = NDArray[Any]
@@ -78,6 +80,18 @@ def prepare(key, person, orders, life, work, demand, care):
         work.u_accepted[o] = uniform(key[0], key[1], draws.ACCEPTED, person, life.order_key[o])
 
 
+@entry
+def one_world(key, person, open_mask, demand, cal, care, life, work, out):
+    """One world of one person, for tests and explanations; number of orders, written into `out`."""
+    visits, orders = make_life(key[0], key[1], person, demand, life)
+    _, age, _, _, _, _, z = person_traits(key[0], key[1], person, demand)
+    if visits < 0:
+        return visits
+    prepare(key, person, orders, life, work, demand, care)
+    run_world(key, person, orders, open_mask, z, age, life, work, cal, care, out)
+    return orders
+
+
 @inner
 def run_world(key, person, orders, open_mask, z, age, life, work, cal, care, out):
     """One world over one person's orders (model section 5). `open_mask`: bits of gates held open."""
@@ -86,8 +100,8 @@ def run_world(key, person, orders, open_mask, z, age, life, work, cal, care, out
         slot = life.order_test[o] * 4 + life.order_region[o]
         code = _one_order(key, person, o, slot, open_mask, z, age, life, work, cal, care, out)
         out.order_class[o] = code
+        work.older[o] = work.last[slot]
         if not (code == 2 or code == 4 or code == 7 or code >= 20):
-            work.older[o] = work.last[slot]
             work.last[slot] = o
 
 
@@ -187,9 +201,12 @@ def _shared(key, person, o, newest, needed, open_mask, z, age, life, work, cal, 
             if needed and open_mask & ACCEPT_BIT:
                 closed |= bits & ACCEPT_BIT  # opening gate 12 does not give up needed repeats
             if closed == 0:
+                out.newest_failed[o] = 0 if p == newest else out.newest_failed[o]
                 out.failed[o] = 0
                 out.prior[o] = p
                 return 20 if needed else 7
+            if p == newest:
+                out.newest_failed[o] = bits & GATE_BITS
             gate = first_gate(closed)
             if gate > closest:
                 closest = gate

@@ -60,21 +60,7 @@ class Tally(NamedTuple):
     elsewhere: Array  # [91] orders by age in days of the newest result elsewhere; last = more or none
     gap: Array  # [GAP_DAYS] days between consecutive visits to different record groups
     persons: Array  # [1]
-
-
-class Period(NamedTuple):
-    """What the tally needs of the count period and its values."""
-
-    begin: int
-    end: int
-    price: Array  # [tests, facilities] VND of one order
-    lines: Array  # [tests]
-    dose: Array  # [tests, 4 regions] mSv
-    province_before: Array  # [facilities] province number before and after the merger
-    province_after: Array
-    home_before: Array  # [communes]
-    home_after: Array
-    merger: int
+    passed: Array  # [GATES] avoidable orders of world 1 whose newest prior passes the gate
 
 
 def empty_tally(arms: int) -> Tally:
@@ -94,6 +80,7 @@ def empty_tally(arms: int) -> Tally:
         elsewhere=np.zeros(92, i),
         gap=np.zeros(GAP_DAYS, i),
         persons=np.zeros(1, i),
+        passed=np.zeros(GATES, i),
     )
 
 
@@ -222,7 +209,7 @@ def _count_world_0(key, person, orders, z, cal, care, period, room, tally):
             tally.lines[test, inpatient] += period.lines[test]
         if life.order_serial[o] > 0:
             continue
-        newest, age = _newest_elsewhere(o, orders, room, cal)
+        newest, age = _newest_elsewhere(o, room, cal)
         tally.elsewhere[min(age, 91)] += 1
         if (code == 5 or code == 6) and newest >= 0:
             bits = routing_failures(key, person, o, newest, z, life, work, cal, care)
@@ -231,22 +218,18 @@ def _count_world_0(key, person, orders, z, cal, care, period, room, tally):
 
 
 @inner
-def _newest_elsewhere(o, orders, room, cal):
+def _newest_elsewhere(o, room, cal):
     """(order, age in days) of the newest result performed elsewhere within 90 days, else (-1, 91)."""
     life = room.life
     t = life.order_minute[o]
     group = cal.record_group[life.visit_facility[life.order_visit[o]]]
-    for p in range(o - 1, -1, -1):
-        if t - life.order_minute[p] > 90 * DAY:
-            break
-        code = room.without.order_class[p]
-        if code == 2 or code == 4 or life.order_minute[p] >= t:
-            continue
-        if life.order_test[p] != life.order_test[o] or life.order_region[p] != life.order_region[o]:
-            continue
-        if cal.record_group[life.visit_facility[life.order_visit[p]]] != group:
+    p = room.work.older[o]
+    while p >= 0 and t - life.order_minute[p] <= 90 * DAY:
+        elsewhere = cal.record_group[life.visit_facility[life.order_visit[p]]] != group
+        if elsewhere and life.order_minute[p] < t:
             return p, (t - life.order_minute[p]) // DAY
-    return -1, 91
+        p = room.work.older[p]
+    return np.int32(-1), np.int64(91)
 
 
 @inner
@@ -279,6 +262,10 @@ def _count_pair(orders, period, room, tally):
                 tally.recent[world, code] += 1
         code = room.shared.order_class[o]
         failed = room.shared.failed[o]
+        if room.shared.avoidable[o]:
+            for gate in range(GATES):
+                if room.shared.newest_failed[o] & (1 << gate) == 0:
+                    tally.passed[gate] += 1
         if 8 <= code <= 19 and failed & (failed - 1) == 0:
             tally.sole[code - 8] += 1
     tally.waiting[0] += _waiting_saved(orders, period, room)

@@ -44,9 +44,8 @@ def picture(title: str, description: str, body: str, height: float, width: int =
 
 def text(x: float, y: float, words: str, kind: str = "", anchor: str = "start") -> str:
     """One line of text; `kind` names a class of the style sheet."""
-    return (
-        f'<text x="{x:.1f}" y="{y:.1f}" class="{kind}" text-anchor="{anchor}">{escape(words)}</text>'
-    )
+    place = f'x="{x:.1f}" y="{y:.1f}" class="{kind}" text-anchor="{anchor}"'
+    return f"<text {place}>{escape(words)}</text>"
 
 
 def rect(x: float, y: float, width: float, height: float, kind: str, tip: str = "") -> str:
@@ -145,9 +144,15 @@ def whisker(
     The light band is what could be reached today at most: everything to its right needs more
     connections first.
     """
-    known = [v for v in (mean, ceiling, *(ui95 or ()), *(ci95 or ())) if v is not None]
-    top = _round_up(max([*known, 1e-4]))
-    low_end = min([*known, 0.0])
+    bands = [
+        (bounds, kind, size)
+        for bounds, kind, size in ((ui95, "ui", 6), (ci95, "ci", 18))
+        if bounds is not None and numbers.known(bounds)
+    ]
+    ends = [float(end) for bounds, _, _ in bands for end in bounds if end is not None]
+    shown = [*ends, *(value for value in (mean, ceiling) if value is not None)]
+    top = _round_up(max([*shown, 1e-4]))
+    low_end = min([*shown, 0.0])
     bottom = -_round_up(-low_end) if low_end < 0 else 0.0
     left, right, middle = 12, WIDTH - 40, 56
 
@@ -158,10 +163,9 @@ def whisker(
     if ceiling:
         body.append(rect(at(0), middle - 13, at(ceiling) - at(0), 26, "reachable"))
         body.append(_above(at(ceiling), middle - 22, f"reachable {numbers.percent(ceiling)}"))
-    for bounds, kind, size in ((ui95, "ui", 6), (ci95, "ci", 18)):
-        if bounds is not None and None not in bounds:
-            low, high = (at(float(b)) for b in bounds if b is not None)
-            body.append(rect(low, middle - size / 2, max(high - low, 1.5), size, kind))
+    for bounds, kind, size in bands:
+        low, high = (at(float(end)) for end in bounds if end is not None)
+        body.append(rect(low, middle - size / 2, max(high - low, 1.5), size, kind))
     if mean is not None:
         body.append(f'<circle cx="{at(mean):.1f}" cy="{middle}" r="4.5" class="dot"/>')
     for step in range(5):

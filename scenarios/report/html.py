@@ -1,4 +1,4 @@
-"""`render(summary)`: the report as one HTML page that needs no network, no script, no other file."""
+"""`render(summary)`: the report as one HTML page without network, script or other files."""
 
 from __future__ import annotations
 
@@ -88,5 +88,3 @@ def _cards(summary: Summary) -> list[dict[str, str]]:
     rows = {row["name"]: row for row in sections.measures(summary)}
     shown = ("repeats_avoided", "cost_avoided_vnd", "avoidable_share_avoided", "unsafe_reuses")
     return [rows[name] for name in shown if name in rows]
-
-

@@ -71,7 +71,9 @@ def _panel(name: str, summary: Mapping[str, Any], places: Mapping[str, Place]) -
         if province in home
     ]
     words = f"{len(places)} facilities; lines are flows of avoidable repeats"
-    return figures.picture(f"{name}: facilities and flows", words, "".join(body), window.height, PANEL)
+    return figures.picture(
+        f"{name}: facilities and flows", words, "".join(body), window.height, PANEL
+    )
 
 
 def _window(places: Mapping[str, Place]) -> Window:
@@ -115,9 +117,7 @@ def _label(window: Window, ring: Ring, province: str) -> str:
     return figures.text(min(max(px, 44), PANEL - 44), py, province, "province", "middle")
 
 
-def _flows(
-    summary: Mapping[str, Any], places: Mapping[str, Place], window: Window
-) -> list[str]:
+def _flows(summary: Mapping[str, Any], places: Mapping[str, Place], window: Window) -> list[str]:
     pairs = [p for p in summary["pairs"] if p["from"] in places and p["to"] in places]
     top = max((p["avoidable"] for p in pairs), default=0) or 1
     lines = []
@@ -150,7 +150,9 @@ def _facilities(
         label = rows[code]["label"] if code in rows else code
         tip = f"<title>{Markup.escape(f'{label}: {numbers.count(repeats)} repeats')}</title>"
         kind = place.tier if place.tier in ("central", "commune", "private") else "hospital"
-        dots.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius:.1f}" class="{kind}">{tip}</circle>')
+        dots.append(
+            f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius:.1f}" class="{kind}">{tip}</circle>'
+        )
         if repeats:
             names.add(x, y, radius, label)
     return [*reversed(dots), *names.drawn]

@@ -81,9 +81,14 @@ def quantity(value: float | None, unit: str) -> str:
     return count(value)
 
 
+def known(bounds: Sequence[float | None] | None) -> bool:
+    """Whether an interval could be computed: both ends are there and finite."""
+    return bounds is not None and all(_usable(bound) for bound in bounds)
+
+
 def interval(bounds: Sequence[float | None] | None, unit: str) -> str:
     """`low – high`, or a dash where the interval could not be computed."""
-    if bounds is None or not all(_usable(bound) for bound in bounds):
+    if bounds is None or not known(bounds):
         return MISSING
     low, high = (quantity(bound, unit) for bound in bounds)
     return f"{low} {DASH} {high}"

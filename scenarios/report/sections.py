@@ -61,7 +61,7 @@ def headline(summary: Summary) -> dict[str, Any]:
 
 def of_hundred(bounds: list[float] | None) -> str:
     """Bounds of a share as `low to high` out of 100."""
-    if bounds is None or any(bound is None for bound in bounds):
+    if bounds is None or not numbers.known(bounds):
         return "not computed"
     low, high = (numbers.percent_digits(bound) for bound in bounds)
     return f"{low} to {high}"
@@ -252,7 +252,7 @@ def short_month(key: str) -> str:
 
 
 def flows(summary: Summary) -> list[dict[str, Any]]:
-    """The largest flows of avoidable repeats: earlier result at one facility, new order at another."""
+    """The largest flows of avoidable repeats: earlier result here, new order there."""
     labels = {code: row["label"] for code, row in summary["by_facility"].items()}
     pairs = sorted(summary["pairs"], key=lambda pair: -pair["avoidable"])[:FLOWS_SHOWN]
     top = max((pair["avoidable"] for pair in pairs), default=0) or 1

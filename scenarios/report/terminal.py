@@ -118,4 +118,4 @@ def print_scenario(scenario: Scenario, stream: IO[str]) -> None:
         mark = "*" if p.name in scenario.parameters else " "
         head = f"{mark} {p.name:<36}{numbers.plain(p.value):>10}  {bounds:<20} {p.unit}"
         out.print(Text(head.rstrip()))
-        out.print(Padding(Text(p.source, style="dim"), (0, 0, 0, 6)))
+        out.print(Padding(Text(p.source, style="dim"), (0, 0, 0, 6), expand=False))

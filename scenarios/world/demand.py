@@ -1,6 +1,6 @@
 """One life: visits and order intents of a person, a pure function of (seed, replication, person).
 
-Implements section 3 of the model page (docs/explanation/model.md). Compiled by numba, and the same
+Implements section 3 of the model page (docs/reference/model.md). Compiled by numba, and the same
 functions run uncompiled with NUMBA_DISABLE_JIT=1. Nothing else decides who visits or what is ordered;
 no draw depends on a world, a queue or a result.
 """
@@ -305,12 +305,21 @@ def _monitoring_q(seed, replication, person, key, condition, test, tier, d):
 
 @inner
 def _sort_orders(orders, out):
-    """Stable insertion sort by minute: few orders, mostly in order already; ties keep their ordinal."""
-    for i in range(1, orders):
+    """Stable sort by minute, ties keep their ordinal: insertion into an index, then one move a column."""
+    rank = out.rank
+    minute = out.order_minute
+    for i in range(orders):
         j = i
-        while j > 0 and out.order_minute[j - 1] > out.order_minute[j]:
-            for column in (out.order_minute, out.order_key):
-                column[j - 1], column[j] = column[j], column[j - 1]
-            for column in (out.order_visit, out.order_test, out.order_region, out.order_serial):
-                column[j - 1], column[j] = column[j], column[j - 1]
+        while j > 0 and minute[rank[j - 1]] > minute[i]:
+            rank[j] = rank[j - 1]
             j -= 1
+        rank[j] = i
+    for column in (out.order_minute, out.order_key):
+        for i in range(orders):
+            out.moved[i] = column[rank[i]]
+        column[:orders] = out.moved[:orders]
+    for column in (out.order_visit, out.order_test, out.order_region, out.order_serial):
+        for i in range(orders):
+            out.moved[i] = column[rank[i]]
+        for i in range(orders):
+            column[i] = out.moved[i]

@@ -43,6 +43,8 @@ class Life(NamedTuple):
     order_region: NDArray[np.int32]
     order_serial: NDArray[np.int32]
     order_key: NDArray[np.int64]
+    rank: NDArray[np.int64]  # scratch of the sort
+    moved: NDArray[np.int64]
 
 
 def empty_life(visits: int = MAX_VISITS, orders: int = MAX_ORDERS) -> Life:
@@ -64,5 +66,7 @@ def empty_life(visits: int = MAX_VISITS, orders: int = MAX_ORDERS) -> Life:
         np.zeros(orders, np.int32),
         np.zeros(orders, np.int32),
         np.zeros(orders, np.int32),
+        np.zeros(orders, np.int64),
+        np.zeros(orders, np.int64),
         np.zeros(orders, np.int64),
     )

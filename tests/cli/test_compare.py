@@ -88,7 +88,7 @@ def test_scenarios_are_run_first(invoke: Invoke, engine: Engine) -> None:
     [
         (None, "no finished run"),
         (b"", "is not JSON"),
-        (b"{\n\"a\": \n}", "summary.json:3"),
+        (b'{\n"a": \n}', "summary.json:3"),
         (b"[1]", "is not the summary of a run"),
         (b"\xff\xfe", "is not"),
         (b"[" * 100_000, "is not JSON"),

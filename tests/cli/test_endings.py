@@ -18,7 +18,11 @@ from vietnam.datafiles import InputError
     [
         (InputError("a.yaml", 3, "key", "is odd", "Mend it"), 2, "a.yaml:3: key: is odd. Mend it."),
         (KeyboardInterrupt(), 130, "finished draws are kept"),
-        (OSError(errno.ENOSPC, "No space left on device", "x/y"), 1, "x/y: no space left on device"),
+        (
+            OSError(errno.ENOSPC, "No space left on device", "x/y"),
+            1,
+            "x/y: no space left on device",
+        ),
         (PermissionError(errno.EACCES, "Permission denied", "x"), 1, "Choose another folder"),
         (MemoryError(), 1, "--scale"),
         (ZeroDivisionError("division by zero"), 1, "internal error"),

@@ -19,7 +19,20 @@ UNITS = {
     "turnaround_saved_hours": "hours",
     "radiation_avoided_msv": "mSv",
 }
-LOST = (104_210, 61_377, 87_452, 58_903, 21_644, 9_208, 15_731, 44_120, 97_566, 88_019, 371_402, 12_893)
+LOST = (
+    104_210,
+    61_377,
+    87_452,
+    58_903,
+    21_644,
+    9_208,
+    15_731,
+    44_120,
+    97_566,
+    88_019,
+    371_402,
+    12_893,
+)
 TESTS = ("Full blood count", "Glucose", "Creatinine and urea", "HbA1c", "CT", "Chest X-ray")
 TIERS = ("central", "provincial", "district", "commune", "private", "elsewhere")
 PROVINCES = (("27", "Bắc Ninh"), ("19", "Thái Nguyên"), ("74", "Bình Dương"), ("89", "An Giang"))
@@ -65,7 +78,9 @@ def example_summary(title: str = "The two pilots of 2025, as they ran") -> dict[
         "by_tier": _rows(TIERS, TIERS),
         "by_province": _rows(*zip(*PROVINCES, strict=True)),
         "by_facility": _rows(*zip(*FACILITIES, strict=True)),
-        "by_month": _rows([f"2025-{m:02d}" for m in range(2, 12)], [f"2025-{m:02d}" for m in range(2, 12)]),
+        "by_month": _rows(
+            [f"2025-{m:02d}" for m in range(2, 12)], [f"2025-{m:02d}" for m in range(2, 12)]
+        ),
         "leaks": {
             gate: {"lost": float(lost), "sole": float(lost // 7), "if_perfect": float(lost // 90)}
             for gate, lost in zip(GATES, LOST, strict=True)

@@ -92,7 +92,14 @@ def test_signed_difference(change: float | None, unit: str, shown: str) -> None:
 
 @pytest.mark.parametrize(
     ("value", "shown"),
-    [(True, "yes"), (3, "3"), (49_700, f"49{N}700"), (0.015, "0.015"), ("text", "text"), (None, "—")],
+    [
+        (True, "yes"),
+        (3, "3"),
+        (49_700, f"49{N}700"),
+        (0.015, "0.015"),
+        ("text", "text"),
+        (None, "—"),
+    ],
 )
 def test_parameter_values(value: object, shown: str) -> None:
     assert numbers.plain(value) == shown

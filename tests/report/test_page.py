@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from html.parser import HTMLParser
+from itertools import pairwise
 
 import pytest
 
@@ -92,9 +93,7 @@ def test_a_run_of_everybody_says_so() -> None:
 
 @pytest.mark.parametrize("gate", GATES)
 @pytest.mark.parametrize("column", ["lost", "sole", "if_perfect"])
-def test_every_number_of_the_leak_table_is_on_the_page(
-    page: Page, gate: str, column: str
-) -> None:
+def test_every_number_of_the_leak_table_is_on_the_page(page: Page, gate: str, column: str) -> None:
     value = example_summary()["leaks"][gate][column]
     assert flat(numbers.count(value)) in page.text
 
@@ -117,7 +116,9 @@ def test_no_request_leaves_the_page(page: Page, html: str) -> None:
     assert not re.search(r"@import|url\(|https?://(?!www\.w3\.org)", html)
 
 
-@pytest.mark.parametrize("text", ["<script>alert(1)</script>", '"><img src=x onerror=y>', "{{7*7}}"])
+@pytest.mark.parametrize(
+    "text", ["<script>alert(1)</script>", '"><img src=x onerror=y>', "{{7*7}}"]
+)
 def test_text_from_outside_is_shown_and_not_obeyed(text: str) -> None:
     summary = example_summary(title=text)
     summary["scenario"] = text
@@ -164,7 +165,7 @@ def test_headings_do_not_skip_a_level(page: Page) -> None:
     levels = [int(tag[1]) for tag, _ in page.tags if re.fullmatch(r"h[1-6]", tag)]
     assert levels[0] == 1
     assert levels.count(1) == 1
-    assert all(after - before <= 1 for before, after in zip(levels, levels[1:], strict=False))
+    assert all(after - before <= 1 for before, after in pairwise(levels))
 
 
 def test_assumptions_limits_and_reproduce_me(page: Page) -> None:
@@ -199,6 +200,16 @@ def test_a_run_with_nothing_in_it_still_makes_a_page() -> None:
     text = Page(render(summary)).text
     assert "Nothing was avoided" in text
     assert "No reuse was unsafe" in text
+
+
+@pytest.mark.parametrize("unknown", [None, [None, None], [float("nan"), float("nan")]])
+def test_one_replication_has_no_interval_and_the_page_says_so(unknown: object) -> None:
+    summary = example_summary()
+    for item in summary["measures"].values():
+        item["ci95"] = unknown
+    html = render(summary)
+    assert "ci95 not computed" in Page(html).text
+    assert "nan" not in html
 
 
 def test_the_waterfall_ends_at_what_was_reused() -> None:

@@ -17,6 +17,7 @@ from coordinator.rules.facts import (
     Agreement,
     BirthAgreement,
     BreakGlass,
+    CccdAgreement,
     ConsentFacts,
     Finding,
     IdentityFacts,
@@ -156,6 +157,10 @@ UPWARDS: dict[type, list[list[Any]]] = {
     RecognitionRule: [[RecognitionRule.NONE, RecognitionRule.LEVEL_2017]],
     Manual: [[Manual.NOT_SAME, Manual.NONE, Manual.SAME]],
     Agreement: [[Agreement.DISAGREE, Agreement.CLOSE, Agreement.AGREE]],
+    CccdAgreement: [
+        [CccdAgreement.DISAGREE, CccdAgreement.CLOSE, CccdAgreement.AGREE],
+        [CccdAgreement.DISAGREE, CccdAgreement.ODD, CccdAgreement.AGREE],
+    ],
     SexAgreement: [[SexAgreement.DISAGREE, SexAgreement.AGREE]],
     BirthAgreement: [
         [BirthAgreement.DISAGREE, BirthAgreement.YEAR, BirthAgreement.FULL],
@@ -210,8 +215,9 @@ def all_cases(judged: dict[str, dict[Any, Decision]], name: str) -> Callable[...
 
 def test_name_and_birth_alone_never_link(judged: dict[str, dict[Any, Decision]]) -> None:
     no_number = [Agreement.MISSING, Agreement.DISAGREE]
+    no_cccd = [CccdAgreement.MISSING, CccdAgreement.DISAGREE, CccdAgreement.ODD]
     decisions = all_cases(judged, "identity")(
-        manual=[Manual.NONE], cccd=no_number, bhxh=no_number, cmnd=no_number
+        manual=[Manual.NONE], cccd=no_cccd, bhxh=no_number, cmnd=no_number
     )
     assert len(decisions) > 1000
     assert not any(decision.permits for decision in decisions)
@@ -227,7 +233,7 @@ def test_another_cccd_or_another_name_is_never_linked_by_itself(
     judged: dict[str, dict[Any, Decision]],
 ) -> None:
     where = all_cases(judged, "identity")
-    differing = where(manual=[Manual.NONE], cccd=[Agreement.DISAGREE])
+    differing = where(manual=[Manual.NONE], cccd=[CccdAgreement.DISAGREE])
     differing += where(manual=[Manual.NONE], name=[Agreement.DISAGREE])
     assert not any(decision.permits for decision in differing)
 

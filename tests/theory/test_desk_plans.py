@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from simpy import Environment
 
 from scenarios.desk_file import DESKS_FILE, MODALITIES, SETTINGS
+from scenarios.desk_network import TARGET, network_desks, staffing
 from scenarios.desk_plans import DeskPlan, Spread, load_desk_plans
 from scenarios.desks import BackgroundLoad, Desk, FacilityDesks
 from vietnam.datafiles import InputError
@@ -44,7 +46,7 @@ def test_every_tier_but_elsewhere_has_a_plan() -> None:
 
 def test_a_plan_is_sized_by_its_beds() -> None:
     plan = PLANS.for_kind("district")
-    half = PLANS.for_facility("district", plan.facility_class, plan.beds // 2)
+    half = PLANS.for_facility("district", plan.beds // 2)
     for modality in plan.servers:
         assert half.orders_a_day(modality, "outpatient") == pytest.approx(
             plan.orders_a_day(modality, "outpatient") / 2
@@ -203,6 +205,8 @@ REFUSED = [
     (first("[1.15, 1.05, 1.0", "[1.15, 1.0"), "weekdays.outpatient", "7"),
     (first("[1.15, 1.05, 1.0", "[-1, 1.05, 1.0"), "weekdays.outpatient.0", "-1"),
     (first("from: 7, to: 17", "from: 17, to: 7"), "day_shift.to", "18 to 24"),
+    (first("range: [0.8, 1.2]", "range: [1.2, 0.8]"), "arrivals.range.0", "0 to 1"),
+    (first("range: [0.8, 1.2]", "range: wide"), "arrivals.range", "two factors"),
     (first("visits_per_year:", "visits_per_year_:"), "visits_per_year_", "visits_per_year"),
     (lambda text: text[: text.index("\nplans:")] + "\nplans: []\n", "plans", "no plan"),
 ]
@@ -224,3 +228,41 @@ def test_a_bad_plan_is_refused_with_line_key_and_remedy(
     assert key in error.key
     assert words in str(error)
     assert error.remedy
+
+
+# --- a network ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("times", [0.0, 0.3, 1.0, 5.0])
+def test_background_fills_the_plan_and_places_follow_the_demand(times: float) -> None:
+    plan = PLANS.for_kind("district")
+    simulated = {(m, s): times * plan.orders_a_day(m, s) for m in plan.servers for s in SETTINGS}
+    found = staffing(plan, simulated)
+    for modality in plan.servers:
+        for setting in SETTINGS:
+            key = modality, setting
+            total = found.background[key] + simulated[key]
+            assert total == pytest.approx(max(1.0, times) * plan.orders_a_day(*key))
+            assert found.plan.orders_a_day(*key) == pytest.approx(total)
+        assert found.plan.servers[modality] >= plan.servers[modality]
+        assert found.plan.utilisation(modality) <= TARGET
+        assert found.plan.utilisation_off_shift(modality) <= TARGET
+
+
+def test_a_modality_that_is_ordered_gets_a_desk() -> None:
+    found = staffing(PLANS.for_kind("commune"), {("mri", "outpatient"): 2.0})
+    assert found.plan.servers["mri"] == (1, 1)
+
+
+def test_every_facility_of_a_network_has_desks_but_elsewhere() -> None:
+    @dataclass(frozen=True)
+    class Place:
+        tier: str
+        beds: int
+
+    env = Environment()
+    places = [Place("central", 1000), Place("commune", 5), Place("elsewhere", 0)]
+    built = network_desks(env, places, {}, PLANS, dice, first_weekday=0)
+    assert sorted(built) == [0, 1]
+    env.run(until=WEEK)
+    assert built[0].desks["laboratory"].arrived > 100 * built[1].desks["laboratory"].arrived > 0

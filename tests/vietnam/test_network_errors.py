@@ -249,7 +249,7 @@ def test_refused_with_file_line_key_and_remedy(tmp_path: Path, row):
 
 
 def test_unknown_network_name():
-    with pytest.raises(InputError, match="no such network. Did you mean 'pilots'"):
+    with pytest.raises(InputError, match=r"no such network\. Did you mean 'pilots'"):
         load_network("pilot")
 
 
@@ -305,6 +305,18 @@ COMMUNE_ERRORS = [
         HEAD + SERVED + RULES + STATIONS % "{comune}",
         "stations.name",
         "{comune} is not known",
+    ),
+    (
+        "attribute of a word",
+        HEAD + SERVED + RULES + STATIONS % "{commune.x}",
+        "stations.name",
+        "{commune.x} is not known",
+    ),
+    (
+        "change before all time",
+        HEAD + SERVED + RULES + (STATIONS % "{commune}").replace("2025-07-01", "0001-01-01"),
+        "stations.changed_on",
+        "too small",
     ),
     (
         "generated code in use",
