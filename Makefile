@@ -12,7 +12,7 @@ DEMO_ARGS ?= pilots --out $(DEMO_OUT)
 TESTS ?= tests
 TEST_ARGS ?= -q -n auto
 
-.PHONY: help demo test check fix outside proof lock wheel clean setup
+.PHONY: help demo test check fix coverage outside proof lock wheel clean setup
 
 help: ## the words of this page
 	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /make \1|/' | awk -F'|' '{ printf "  %-14s %s\n", $$1, $$2 }'
@@ -23,10 +23,10 @@ setup: ## .venv from requirements.lock (every word below does this first)
 demo: setup ## the main job: how many repeat tests the two pilots avoid, with a report
 	@$(BIN)/lienthong run $(DEMO_ARGS)
 	@echo
-	@echo "The report:  $(DEMO_OUT)/report.html   (one file, works offline)"
-	@echo "Try next:    $(BIN)/lienthong scenarios"
-	@echo "             $(BIN)/lienthong explain $(DEMO_OUT) --sample 3"
-	@echo "             $(BIN)/lienthong run pilots-push --out runs/pilots-push"
+	@echo "Open $(DEMO_OUT)/report.html in a browser (one file, works offline). Then try:"
+	@echo "  $(BIN)/lienthong explain $(DEMO_OUT) --sample 3        single orders, told in both worlds"
+	@echo "  $(BIN)/lienthong scenarios                             what else there is to run"
+	@echo "  $(BIN)/lienthong run pilots-push --out runs/pilots-push"
 
 test: setup ## the tests: only Python, only loopback, at most five minutes
 	@$(BIN)/python -m pytest $(TEST_ARGS) $(TESTS)
@@ -38,6 +38,10 @@ fix: setup ## format, repair what ruff can repair, write the map of ARCHITECTURE
 	@$(BIN)/ruff format --quiet .
 	@$(BIN)/ruff check --quiet --fix .
 	@$(BIN)/python .ci/architecture_map.py
+
+coverage: setup ## every branch of the rulebook is taken by its own tests, or failure
+	@$(BIN)/python -m coverage run -m pytest -q tests/rules
+	@$(BIN)/python -m coverage report --include='coordinator/rules/*' --fail-under=100
 
 outside: setup ## what needs more than Python: the wheel elsewhere, a browser
 	@.ci/outside

@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from scenarios.parameters import WORLD_0_GROUPS
 from scenarios.scenario import Scenario
 from vietnam.datafiles import InputError
 
@@ -88,7 +87,8 @@ def read_summary(path: Path) -> Summary:
 def _refuse_different_worlds(one: Summary, other: Summary) -> None:
     if one["provenance"]["world0_hash"] == other["provenance"]["world0_hash"]:
         return
-    keys = differing_keys(_world_0(one), _world_0(other))
+    inputs = (summary["provenance"]["world0_inputs"] for summary in (one, other))
+    keys = differing_keys(*inputs)
     raise different_worlds(one["scenario"], other["scenario"], keys)
 
 
@@ -102,7 +102,7 @@ def refuse_different_scenarios(scenarios: Sequence[Scenario]) -> None:
 
 def different_worlds(one: str, other: str, keys: Sequence[str]) -> InputError:
     """The refusal, naming what differs."""
-    named = ", ".join(keys) if keys else "network, calendars or tables of this version"
+    named = ", ".join(keys) if keys else "the content of the network file, or the catalogue"
     problem = f"their worlds without sharing differ in: {named}"
     remedy = "Make these equal and run again; only then is a difference an effect of sharing"
     return InputError("compare", None, f"{one} and {other}", problem, remedy)
@@ -111,18 +111,6 @@ def different_worlds(one: str, other: str, keys: Sequence[str]) -> InputError:
 def differing_keys(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
     """Keys whose values differ or that only one side has, in order."""
     return sorted(key for key in {*one, *other} if one.get(key) != other.get(key))
-
-
-def _world_0(summary: Summary) -> dict[str, Any]:
-    inputs = summary["provenance"].get("world0_inputs")
-    if inputs is not None:
-        return dict(inputs)
-    known = {f"count_period.{k}": v for k, v in summary["count_period"].items() if k != "days"}
-    return known | {
-        p["name"]: [p["value"], p["low"], p["high"]]
-        for p in summary["provenance"]["parameters"]
-        if p["name"].split(".", 1)[0] in WORLD_0_GROUPS
-    }
 
 
 def _row(name: str, summaries: Sequence[Summary]) -> Row:

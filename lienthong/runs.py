@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shlex
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,8 +19,9 @@ from vietnam.facilities import load_network
 
 
 class Planned(NamedTuple):
-    """A scenario that was read without fault and the folder that its run may write to."""
+    """A scenario, named as it was asked for, that can be read, and the folder for its run."""
 
+    asked: str
     scenario: Scenario
     folder: Path
 
@@ -40,11 +43,11 @@ def plan(
             )
         seen.add(scenario.name)
     planned = []
-    for scenario in scenarios:
+    for asked, scenario in zip(names, scenarios, strict=True):
         folder = data_dir / scenario.name if out is None else out
         if out is not None and len(scenarios) > 1:
             folder = out / scenario.name
-        planned.append(Planned(scenario, claim(folder)))
+        planned.append(Planned(asked, scenario, claim(folder)))
     return planned
 
 
@@ -82,11 +85,17 @@ def run(
     `scale` is a share of persons in (0, 1]; None takes the scenario's. With `out` the folder gets
     summary.json, Parquet ledgers and report.html. InputError for anything that cannot be used.
     """
+    asked = scenario.name if isinstance(scenario, Scenario) else str(scenario)
     if not isinstance(scenario, Scenario):
         scenario = load_scenario(str(scenario), sets or {})
     elif sets:
         raise InputError("run", None, "sets", "a Scenario is already resolved", "Pass its name")
     folder = None if out is None else claim(Path(out))
+    scale = scenario.scale if scale is None else scale
+    about = {
+        "command": command(asked, sets or {}, replications, draws, seed, resolution, scale),
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
     result = run_scenario(
         scenario,
         replications=replications,
@@ -97,10 +106,28 @@ def run(
         scale=scale,
         progress=progress,
         out=folder,
+        about=about,
     )
     if folder is not None:
         write_report(result.summary, places(scenario.network), folder / "report.html")
     return result
+
+
+def command(
+    asked: str,
+    sets: Mapping[str, str],
+    replications: int,
+    draws: int,
+    seed: int,
+    resolution: str,
+    scale: float,
+) -> str:
+    """The command line that gives the same numbers again, on any number of processes."""
+    words = ["lienthong", "run", asked, "--replications", replications, "--draws", draws]
+    words += ["--seed", seed, "--scale", f"{scale:g}", "--resolution", resolution]
+    for key, value in sets.items():
+        words += ["--set", f"{key}={value}"]
+    return shlex.join(str(word) for word in words)
 
 
 def places(network: str) -> dict[str, Place]:

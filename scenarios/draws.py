@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
+from scenarios.compiled import entry
 
 _MASK = np.uint64(0xFFFFFFFF)
 _M0 = np.uint64(0xD2511F53)
@@ -75,7 +75,7 @@ PARAMETER_STRATUM = 71
 PURPOSES = {k: v for k, v in dict(globals()).items() if k.isupper() and isinstance(v, int)}
 
 
-@njit(cache=True)
+@entry
 def philox(c0, c1, c2, c3, k0, k1):
     """Ten rounds of Philox4x32 on a 4 x 32 bit counter and a 2 x 32 bit key; four 32-bit words."""
     for _ in range(10):
@@ -92,7 +92,7 @@ def philox(c0, c1, c2, c3, k0, k1):
     return c0, c1, c2, c3
 
 
-@njit(cache=True)
+@entry
 def uniform(seed, replication, purpose, entity, occurrence):
     """One 53-bit uniform in the open interval (0, 1).
 
@@ -110,7 +110,27 @@ def uniform(seed, replication, purpose, entity, occurrence):
     return (float(w0 >> _5) * 67108864.0 + float(w1 >> _6) + 0.5) / 9007199254740992.0
 
 
-@njit(cache=True)
+@entry
+def uniform_of_four(seed, replication, purpose, entity, occurrence):
+    """Four 32-bit uniforms of one block, for draws that come in rows (order intents of a visit)."""
+    occ = np.uint64(occurrence)
+    w0, w1, w2, w3 = philox(
+        np.uint64(entity),
+        occ & _MASK,
+        occ >> _SHIFT,
+        np.uint64(purpose),
+        np.uint64(seed),
+        np.uint64(replication),
+    )
+    return (
+        (float(w0) + 0.5) / 4294967296.0,
+        (float(w1) + 0.5) / 4294967296.0,
+        (float(w2) + 0.5) / 4294967296.0,
+        (float(w3) + 0.5) / 4294967296.0,
+    )
+
+
+@entry
 def normal_quantile(u):
     """Inverse of the standard normal distribution (Acklam's rational form, |relative error| < 1.2e-9)."""
     if u < 0.02425:
@@ -128,7 +148,7 @@ def normal_quantile(u):
     return a * q / b
 
 
-@njit(cache=True)
+@entry
 def _tail(q):
     a = (-7.784894002430293e-03 * q - 3.223964580411365e-01) * q - 2.400758277161838e00
     a = ((a * q - 2.549732539343734e00) * q + 4.374664141464968e00) * q + 2.938163982698783e00
@@ -137,17 +157,17 @@ def _tail(q):
     return a / b
 
 
-@njit(cache=True)
+@entry
 def logit(p):
     return math.log(p / (1.0 - p))
 
 
-@njit(cache=True)
+@entry
 def logistic(x):
     return 1.0 / (1.0 + math.exp(-x))
 
 
-@njit(cache=True)
+@entry
 def pick(cumulative, u):
     """Index of the first cumulative share that exceeds u (inversion of a discrete distribution)."""
     for i in range(cumulative.shape[0] - 1):

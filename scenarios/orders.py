@@ -64,6 +64,7 @@ class Outcome(NamedTuple):
     prior: Array
     avoidable: Array
     newest_failed: Array  # bits of the gates that the newest prior of an avoidable order failed
+    alone: Array  # [1] bits of gates that, held open, could have changed this person's path
 
 
 def empty_outcome(orders: int = MAX_ORDERS) -> Outcome:
@@ -73,4 +74,5 @@ def empty_outcome(orders: int = MAX_ORDERS) -> Outcome:
         np.zeros(orders, np.int32),
         np.zeros(orders, np.int8),
         np.zeros(orders, np.int32),
+        np.zeros(1, np.int32),
     )

@@ -66,7 +66,7 @@ def compare(
         item = next(made)
         with watching(item.scenario.name, quiet=quiet) as tick:
             runs.run(
-                item.scenario,
+                item.asked,
                 replications=replications,
                 draws=draws,
                 seed=seed,

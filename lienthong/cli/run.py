@@ -65,11 +65,13 @@ def run(
         "resolution": resolution.value,
         "scale": check_scale(scale),
     }
-    planned = runs.plan(scenario, parse_sets(set_), out, settings.data_dir)
+    sets = parse_sets(set_)
+    planned = runs.plan(scenario, sets, out, settings.data_dir)
     results: list[Result] = []
     for item in planned:
         with watching(item.scenario.name, quiet=quiet) as tick:
-            results.append(runs.run(item.scenario, out=item.folder, progress=tick, **options))
+            made = runs.run(item.asked, sets=sets, out=item.folder, progress=tick, **options)
+            results.append(made)
         if not json_:
             _print(results[-1])
     if json_:

@@ -96,6 +96,7 @@ def one_world(key, person, open_mask, demand, cal, care, life, work, out):
 def run_world(key, person, orders, open_mask, z, age, life, work, cal, care, out):
     """One world over one person's orders (model section 5). `open_mask`: bits of gates held open."""
     work.last[:] = -1
+    out.alone[0] = 0
     for o in range(orders):
         slot = life.order_test[o] * 4 + life.order_region[o]
         code = _one_order(key, person, o, slot, open_mask, z, age, life, work, cal, care, out)
@@ -114,7 +115,7 @@ def _one_order(key, person, o, slot, open_mask, z, age, life, work, cal, care, o
         return 0
     newest, own = _scan(o, slot, life, work, cal, care)
     if newest < 0:
-        return _stranger(np.int64(1), key, person, o, open_mask, z, age, life, work, cal, care)
+        return _stranger(np.int64(1), key, person, o, open_mask, z, age, life, work, cal, care, out)
     test = life.order_test[o]
     same = (
         life.visit_episode[life.order_visit[newest]] == life.visit_episode[life.order_visit[o]]
@@ -127,7 +128,7 @@ def _one_order(key, person, o, slot, open_mask, z, age, life, work, cal, care, o
         u = uniform(key[0], key[1], draws.NOTICED, person, life.order_key[o])
         if own >= 0 and not needed and u < care.noticed[emr]:
             return 2
-        return _stranger(np.int64(3), key, person, o, open_mask, z, age, life, work, cal, care)
+        return _stranger(np.int64(3), key, person, o, open_mask, z, age, life, work, cal, care, out)
     if not needed and _paper(key, person, o, newest, life, work, cal, care):
         return 4
     out.avoidable[o] = 0 if needed else 1
@@ -136,7 +137,7 @@ def _one_order(key, person, o, slot, open_mask, z, age, life, work, cal, care, o
     code = _shared(key, person, o, newest, needed, open_mask, z, age, life, work, cal, care, out)
     if code == 7 or code == 20:
         return code
-    return _stranger(code, key, person, o, open_mask, z, age, life, work, cal, care)
+    return _stranger(code, key, person, o, open_mask, z, age, life, work, cal, care, out)
 
 
 @inner
@@ -207,6 +208,7 @@ def _shared(key, person, o, newest, needed, open_mask, z, age, life, work, cal, 
                 return 20 if needed else 7
             if p == newest:
                 out.newest_failed[o] = bits & GATE_BITS
+            _note_alone(closed, critical, out)
             gate = first_gate(closed)
             if gate > closest:
                 closest = gate
@@ -219,7 +221,17 @@ def _shared(key, person, o, newest, needed, open_mask, z, age, life, work, cal, 
 
 
 @inner
-def _stranger(code, key, person, o, open_mask, z, age, life, work, cal, care):
+def _note_alone(closed, critical, out):
+    """Remember gates that alone stand between a prior and its use, or hide a critical prior."""
+    if closed & (closed - 1) == 0:
+        out.alone[0] |= closed
+    hidden = closed & RETRIEVED_BITS
+    if critical and hidden & (hidden - 1) == 0:
+        out.alone[0] |= hidden
+
+
+@inner
+def _stranger(code, key, person, o, open_mask, z, age, life, work, cal, care, out):
     """A false link shows a stranger's result (model section 5, step 8); class 21 if it is used."""
     if open_mask == WORLD_0:
         return code
@@ -228,6 +240,7 @@ def _stranger(code, key, person, o, open_mask, z, age, life, work, cal, care):
     group = cal.record_group[facility]
     if uniform(key[0], key[1], draws.FALSE_LINK, person, group) >= care.false_link:
         return code
+    out.alone[0] = GATE_BITS
     t = life.order_minute[o]
     if cal.query_from[facility] > t and not open_mask & 1:
         return code

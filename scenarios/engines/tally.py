@@ -140,10 +140,14 @@ def run_block(key, persons, first, masks, demand, cal, care, period, room, tally
         )
         _count_pair(orders, period, room, tally)
         for arm in range(1, masks.shape[0]):
+            # an arm whose gate never stood alone repeats world 1 order by order
+            if masks[arm] & room.shared.alone[0] == 0:
+                _count_arm(1 + arm, orders, period, room.life, room.shared, tally)
+                continue
             run_world(
                 key, person, orders, masks[arm], z, age, room.life, room.work, cal, care, room.spare
             )
-            _count_arm(2 + arm - 1, orders, period, room.life, room.spare, tally)
+            _count_arm(1 + arm, orders, period, room.life, room.spare, tally)
         if ledger.shape[0] > 0:
             rows = _write(person, commune, orders, period, room, ledger, rows)
     return persons.shape[0], rows
@@ -151,7 +155,7 @@ def run_block(key, persons, first, masks, demand, cal, care, period, room, tally
 
 @inner
 def _by_minute(visits, room):
-    """Indices of a person's visits by minute; stable insertion sort in the room's scratch array."""
+    """Indices of a person's visits by minute into `room.by_minute`; stable insertion sort."""
     order = room.by_minute
     minute = room.life.visit_minute
     for i in range(visits):
@@ -160,7 +164,6 @@ def _by_minute(visits, room):
             order[j] = order[j - 1]
             j -= 1
         order[j] = i
-    return order[:visits]
 
 
 @inner
@@ -168,7 +171,9 @@ def _count_visits(visits, commune, demand, cal, period, room, tally):
     """Visits of the count period by tier, setting and kind; gaps between different record groups."""
     life = room.life
     before = -1
-    for v in _by_minute(visits, room):
+    _by_minute(visits, room)
+    for i in range(visits):
+        v = room.by_minute[i]
         t = life.visit_minute[v]
         facility = life.visit_facility[v]
         if period.begin <= t < period.end:
@@ -252,14 +257,9 @@ def _count_pair(orders, period, room, tally):
         test = life.order_test[o]
         price = period.price[test, life.visit_facility[life.order_visit[o]]]
         dose = period.dose[test, life.order_region[o]]
-        for world in range(2):
-            outcome = room.without if world == 0 else room.shared
-            code = outcome.order_class[o]
-            tally.cost[world, code] += price
-            tally.dose[world, code] += dose
-            tally.avoidable[world] += outcome.avoidable[o]
-            if t >= period.end - 90 * DAY:
-                tally.recent[world, code] += 1
+        late = t >= period.end - 90 * DAY
+        _value(0, o, price, dose, late, room.without, tally)
+        _value(1, o, price, dose, late, room.shared, tally)
         code = room.shared.order_class[o]
         failed = room.shared.failed[o]
         if room.shared.avoidable[o]:
@@ -269,6 +269,23 @@ def _count_pair(orders, period, room, tally):
         if 8 <= code <= 19 and failed & (failed - 1) == 0:
             tally.sole[code - 8] += 1
     tally.waiting[0] += _waiting_saved(orders, period, room)
+
+
+@inner
+def _value(world, o, price, dose, late, outcome, tally):
+    code = outcome.order_class[o]
+    tally.cost[world, code] += price
+    tally.dose[world, code] += dose
+    tally.avoidable[world] += outcome.avoidable[o]
+    if late:
+        tally.recent[world, code] += 1
+
+
+@inner
+def _ready(minute, code, available):
+    """Minute at which the clinician has a result: at once where one is reused."""
+    reused = code == 2 or code == 4 or code == 7 or code >= 20
+    return minute if reused else available
 
 
 @inner
@@ -283,20 +300,16 @@ def _waiting_saved(orders, period, room):
         if life.order_serial[o] > 0 or t < period.begin or t >= period.end or visit == done:
             continue
         done = visit  # ordinary orders of a visit share its minute and so follow one another
-        last = [0, 0]
+        without = 0
+        shared = 0
         for p in range(o, orders):
             if life.order_minute[p] != t:
                 break
             if life.order_visit[p] != visit or life.order_serial[p] > 0:
                 continue
-            for world in range(2):
-                code = (
-                    room.without.order_class[p] if world == 0 else room.shared.order_class[p]
-                )
-                reused = code == 2 or code == 4 or code == 7 or code >= 20
-                ready = t if reused else room.work.available[p]
-                last[world] = max(last[world], ready)
-        saved += max(0, last[0] - last[1])
+            without = max(without, _ready(t, room.without.order_class[p], room.work.available[p]))
+            shared = max(shared, _ready(t, room.shared.order_class[p], room.work.available[p]))
+        saved += max(0, without - shared)
     return saved
 
 
@@ -310,7 +323,7 @@ def _write(person, commune, orders, period, room, ledger, rows):
             continue
         visit = life.order_visit[o]
         prior = room.shared.prior[o]
-        row = ledger[rows]
+        row = ledger[rows]  # a view
         row[0] = person
         row[1] = life.visit_key[visit]
         row[2] = life.order_key[o]

@@ -6,7 +6,7 @@ import os
 import platform
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -94,8 +94,11 @@ def run_scenario(
     scale: float | None = None,
     progress: Callable[[Progress], None] | None = None,
     out: str | Path | None = None,
+    about: Mapping[str, str] | None = None,
 ) -> Result:
     """Run a scenario with its counterfactual and write summary.json and orders.parquet to `out`.
+
+    `about` goes into the provenance: what only the front door knows, `command` and `started`.
 
     Finished tasks are kept in `out/.parts`, so an interrupted run goes on where it stopped; the same
     scenario, seed and size give the same numbers on any number of processes. Raises InputError for
@@ -128,6 +131,7 @@ def run_scenario(
         summary = _summary(
             plan, finished, replications, draws, seed, scale, resolution, time.monotonic() - begun
         )
+        summary["provenance"] |= about or {}
         if folder is not None:
             _write(folder / "summary.json", summary)
             shutil.rmtree(parts)
@@ -255,7 +259,9 @@ def _summary(
         "version": _version(),
         "input_hash": everything,
         "world0_hash": world_0,
+        "world0_inputs": plan.scenario.world_0_inputs(),
         "seed": seed,
+        "started": "",
         "command": (
             f"lienthong run {plan.scenario.name} --replications {replications} --draws {draws} "
             f"--seed {seed} --scale {scale:g} --resolution {resolution}"

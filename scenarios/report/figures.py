@@ -132,6 +132,28 @@ def columns(title: str, items: Sequence[tuple[str, float]], kind: str, unit: str
     return picture(title, words, "".join(body), height, width)
 
 
+class Axis(NamedTuple):
+    """A horizontal axis at height `y` from `bottom` to `top` (shares)."""
+
+    y: float
+    bottom: float
+    top: float
+
+    def at(self, value: float) -> float:
+        left, right = 12, WIDTH - 40
+        return left + (right - left) * (value - self.bottom) / (self.top - self.bottom)
+
+    def ticks(self) -> list[str]:
+        marks = []
+        for step in range(5):
+            value = self.bottom + (self.top - self.bottom) * step / 4
+            x = self.at(value)
+            marks.append(line(x, self.y + 14, x, self.y + 20, "axis"))
+            anchor = "start" if step == 0 else "middle"
+            marks.append(text(x, self.y + 36, numbers.percent(value), "tiny soft", anchor))
+        return marks
+
+
 def whisker(
     title: str,
     mean: float | None,
@@ -141,8 +163,8 @@ def whisker(
 ) -> Markup:
     """The headline share with both intervals on an axis that starts at nothing.
 
-    The light band is what could be reached today at most: everything to its right needs more
-    connections first.
+    The light band is what could be reached today at most. Where the intervals are too small to be
+    seen beside it, a second axis shows them enlarged.
     """
     bands = [
         (bounds, kind, size)
@@ -150,34 +172,40 @@ def whisker(
         if bounds is not None and numbers.known(bounds)
     ]
     ends = [float(end) for bounds, _, _ in bands for end in bounds if end is not None]
-    shown = [*ends, *(value for value in (mean, ceiling) if value is not None)]
-    top = _round_up(max([*shown, 1e-4]))
-    low_end = min([*shown, 0.0])
-    bottom = -_round_up(-low_end) if low_end < 0 else 0.0
-    left, right, middle = 12, WIDTH - 40, 56
-
-    def at(value: float) -> float:
-        return left + (right - left) * (value - bottom) / (top - bottom)
-
-    body = [rect(left, middle - 13, right - left, 26, "track")]
-    if ceiling:
-        body.append(rect(at(0), middle - 13, at(ceiling) - at(0), 26, "reachable"))
-        body.append(_above(at(ceiling), middle - 22, f"reachable {numbers.percent(ceiling)}"))
-    for bounds, kind, size in bands:
-        low, high = (at(float(end)) for end in bounds if end is not None)
-        body.append(rect(low, middle - size / 2, max(high - low, 1.5), size, kind))
-    if mean is not None:
-        body.append(f'<circle cx="{at(mean):.1f}" cy="{middle}" r="4.5" class="dot"/>')
-    for step in range(5):
-        value = bottom + (top - bottom) * step / 4
-        body.append(line(at(value), middle + 14, at(value), middle + 20, "axis"))
-        anchor = "start" if step == 0 else "middle"
-        body.append(text(at(value), middle + 36, numbers.percent(value), "tiny soft", anchor))
+    shown = [*ends, *([mean] if mean is not None else [])]
+    axes = [_axis(56, [*shown, *([ceiling] if ceiling is not None else [])])]
+    if shown and ceiling and 0 < max(shown) < 0.06 * axes[0].top:
+        axes.append(_axis(150, shown))
+    body: list[str] = []
+    for number, axis in enumerate(axes):
+        body.append(rect(12, axis.y - 13, WIDTH - 52, 26, "track"))
+        if ceiling:
+            right = min(axis.at(ceiling), WIDTH - 40)
+            body.append(rect(axis.at(0), axis.y - 13, right - axis.at(0), 26, "reachable"))
+        if ceiling and number == 0:
+            words = f"reachable {numbers.percent(ceiling)}"
+            body.append(_above(axis.at(ceiling), axis.y - 22, words))
+        if number == 1:
+            words = f"enlarged {axes[0].top / axis.top:.0f} times"
+            body.append(text(12, axis.y - 22, words, "tiny soft"))
+        for bounds, kind, size in bands:
+            low, high = (axis.at(float(end)) for end in bounds if end is not None)
+            body.append(rect(low, axis.y - size / 2, max(high - low, 1.5), size, kind))
+        if mean is not None:
+            place = f'cx="{axis.at(mean):.1f}" cy="{axis.y:.1f}"'
+            body.append(f'<circle {place} r="4.5" class="dot"/>')
+        body += axis.ticks()
     words = (
         f"mean {numbers.percent(mean)}, ui95 {numbers.interval(ui95, 'share')}, "
         f"ci95 {numbers.interval(ci95, 'share')}, reachable {numbers.percent(ceiling)}"
     )
-    return picture(title, words, "".join(body), 98)
+    return picture(title, words, "".join(body), axes[-1].y + 42)
+
+
+def _axis(y: float, values: Sequence[float]) -> Axis:
+    """An axis that holds all values and zero, and ends at a plain number."""
+    low = min([*values, 0.0])
+    return Axis(y, -_round_up(-low) if low < 0 else 0.0, _round_up(max([*values, 1e-7])))
 
 
 def _above(x: float, y: float, words: str) -> str:

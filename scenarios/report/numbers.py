@@ -26,9 +26,9 @@ def count(value: float | None) -> str:
     """A count of things; below 10 one decimal is kept, since scaled counts are not whole."""
     if value is None or not _usable(value):
         return MISSING
-    if value == 0 or abs(value) >= 10 or float(value).is_integer():
+    if abs(value) < 1e-6 or abs(value) >= 10 or float(value).is_integer():
         return fixed(value, 0)
-    return fixed(value, 1 if abs(value) >= 0.1 else 2)
+    return fixed(value, 1 if abs(value) >= 0.1 else decimals(value))
 
 
 def fixed(value: float, digits: int) -> str:
@@ -49,11 +49,13 @@ def percent_digits(share: float | None, digits: int | None = None) -> str:
 
 
 def decimals(value: float) -> int:
-    """How many decimals show two to three telling digits of `value`."""
+    """How many decimals show two to three telling digits of `value` (at most six)."""
     size = abs(value)
     if size == 0 or size >= 100:
         return 0
-    return 1 if size >= 10 else 2 if size >= 0.1 else 3
+    if size >= 0.1:
+        return 1 if size >= 10 else 2
+    return min(1 - math.floor(math.log10(size)), 6)
 
 
 def percent(share: float | None) -> str:
@@ -74,7 +76,7 @@ def money(value: float | None) -> str:
 
 def quantity(value: float | None, unit: str) -> str:
     """A measure in its own unit: shares as percent, VND as money, the rest as a count."""
-    if unit == "share":
+    if unit.startswith("share"):
         return percent(value)
     if unit.startswith("VND"):
         return money(value)
@@ -121,5 +123,7 @@ def signed(value: float | None, unit: str) -> str:
     """A difference in its unit, with its sign; a difference of shares is in percentage points."""
     if value is None or not _usable(value):
         return MISSING
-    text = f"{percent_digits(value)}{NARROW}pp" if unit == "share" else quantity(value, unit)
+    text = (
+        f"{percent_digits(value)}{NARROW}pp" if unit.startswith("share") else quantity(value, unit)
+    )
     return f"+{text}" if value > 0 else text

@@ -21,6 +21,7 @@ BREAKDOWNS: Final = (
 )
 FACILITIES_SHOWN: Final = 20
 FLOWS_SHOWN: Final = 15
+FEW: Final = 100  # simulated tests behind the headline; fewer are said aloud
 # Shown together on one picture, from what sharing cannot touch to what it touches.
 STACK: Final = (
     ("first", "c-first"),
@@ -75,7 +76,19 @@ def scale_words(summary: Summary) -> str:
     return (
         f"Simulated at scale {summary['scale']:g}: {persons} of {population} residents, whole "
         f"lives at a time, in each of {summary['replications']} replications; every count here is "
-        "scaled to the full population, facilities and queues are not."
+        f"scaled to the full population, facilities and queues are not.{_thin(summary)}"
+    )
+
+
+def _thin(summary: Summary) -> str:
+    """A warning where the headline stands on few simulated tests."""
+    avoided = value_of(summary, "repeats_avoided") or 0.0
+    behind = avoided * summary["persons"] / max(summary["population"], 1) * summary["replications"]
+    if avoided <= 0 or behind >= FEW:
+        return ""
+    return (
+        f" The {numbers.count(avoided)} avoided tests stand on only {numbers.count(round(behind))} "
+        "simulated ones: a larger --scale gives a firmer number."
     )
 
 
@@ -97,7 +110,7 @@ def measures(summary: Summary) -> list[dict[str, str]]:
                 "mean": numbers.quantity(item["mean"], unit),
                 "ui95": numbers.interval(item.get("ui95"), unit),
                 "ci95": numbers.interval(item.get("ci95"), unit),
-                "unit": "%" if unit == "share" else unit,
+                "unit": unit.replace("share", "%", 1) if unit.startswith("share") else unit,
             }
         )
     return rows
@@ -277,17 +290,14 @@ def volumes(summary: Summary) -> list[dict[str, Any]]:
     for item in summary["volumes"]:
         low, high, value = item["low"], item["high"], item["value"]
         within = None if None in (low, high, value) else low <= value <= high
+        ends = (_volume(end, item["unit"]) for end in (low, high))
         rows.append(
             {
-                "name": item["name"],
+                "name": words.volume(item["name"]),
                 "unit": item["unit"],
                 "value": _volume(value, item["unit"]),
                 "target": _volume(item["target"], item["unit"]),
-                "range": numbers.interval(
-                    [low, high], "share" if item["unit"] == "share" else "count"
-                )
-                if item["unit"] == "share" or low is None or abs(high) >= 10
-                else f"{numbers.plain(low)} {numbers.DASH} {numbers.plain(high)}",
+                "range": f" {numbers.DASH} ".join(ends),
                 "deviation": numbers.signed_percent(item["deviation"]),
                 "within": within,
                 "source": item["source"],
@@ -297,9 +307,9 @@ def volumes(summary: Summary) -> list[dict[str, Any]]:
 
 
 def _volume(value: float | None, unit: str) -> str:
-    if unit == "share" or value is None or abs(value) >= 10:
+    if unit.startswith("share") or value is None or abs(value) >= 10:
         return numbers.quantity(value, unit)
-    return numbers.plain(float(value))
+    return numbers.fixed(value, numbers.decimals(value))
 
 
 def parameters(summary: Summary) -> list[dict[str, Any]]:

@@ -29,12 +29,18 @@ def opening(summary: Summary) -> str:
     without = value_of(summary, "cross_facility_repeats_without_sharing")
     avoided = value_of(summary, "repeats_avoided")
     share = value_of(summary, "avoidable_share_avoided")
+    without_share = value_of(summary, "repeats_avoided_share")
+    one_in = (
+        f", one in {numbers.count(round(1 / without_share, -len(str(int(1 / without_share))) + 2))}"
+        if without_share is not None and 0 < without_share < 0.001
+        else ""
+    )
     part = f"; that is {numbers.percent(share)} of those that could be avoided" if share else ""
     return (
         f"From {period(summary)}, without sharing, residents would have had "
         f"{numbers.count(without)} tests performed although another facility held a result from "
         f"within the test's window. Sharing as described in this scenario avoided "
-        f"{numbers.count(avoided)} of them{part}."
+        f"{numbers.count(avoided)} of them{one_in}{part}."
     )
 
 
@@ -95,10 +101,10 @@ def hand_check(summary: Summary) -> dict[str, Any] | None:
     check = summary["hand_check"]
     if check["product"] is None:
         return None
-    expected = check["avoidable"] * check["product"]
+    shares = [check.get(f"pass_{gate}") for gate in words.GATES]
     return {
         "avoidable": numbers.count(check["avoidable"]),
-        "product": numbers.percent(check["product"]),
-        "expected": numbers.count(expected),
+        "shares": [numbers.percent(share) for share in shares if share is not None],
+        "expected": numbers.count(check["product"]),
         "reused": numbers.count(check["shared_reused"]),
     }

@@ -43,7 +43,7 @@ def tell(row: Mapping[str, Any]) -> list[str]:
     the ledger does not say).
     """
     lines = [f"Order {row['order']} (person {row['person']}, visit {row['visit']})"]
-    lines.append(f"  {row['when']}: {row['test']} is ordered at {row['facility']} ({row['tier']}).")
+    lines.append(f"  {row['when']}: {row['test']} ordered at {row['facility']} ({row['tier']}).")
     if row["prior_facility"] is None:
         lines.append("  No earlier result within the test's window.")
     else:

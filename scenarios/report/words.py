@@ -94,6 +94,9 @@ MEASURES: Final[dict[str, Term]] = {
         "Lặp lại giữa các cơ sở trong kịch bản",
         "not the saving: an avoided test does not renew the last result",
     ),
+    "shared_reused": Term(
+        "Shared results used", "Kết quả liên thông được dùng", "instead of an avoidable repeat"
+    ),
     "repeats_avoided": Term(
         "Repeats avoided", "Số lần lặp lại tránh được", "safely: unsafe reuses are taken off"
     ),
@@ -204,3 +207,11 @@ def gate_label(key: str) -> str:
 def measure(key: str) -> Term:
     """Words of a measure; an unknown name stands for itself."""
     return MEASURES.get(key, Term(key.replace("_", " "), "", ""))
+
+
+_VOLUME_WORDS: Final = {"ct": "CT", "mri": "MRI", "ecg": "ECG", "xray": "X-ray"}
+
+
+def volume(key: str) -> str:
+    """Words of a calibration volume: `chest_xray_per_100` as `chest X-ray per 100`."""
+    return " ".join(_VOLUME_WORDS.get(word, word) for word in key.split("_"))

@@ -13,7 +13,7 @@ import numpy as np
 
 from scenarios import draws
 from scenarios.compiled import entry, inner
-from scenarios.draws import normal_quantile, pick, uniform
+from scenarios.draws import normal_quantile, pick, uniform, uniform_of_four
 from scenarios.world.life import (
     BYPASS,
     EMERGENCY,
@@ -36,7 +36,7 @@ _NO_CONDITION = -1
 @entry
 def person_traits(seed, replication, person, d):
     """(commune, age band, sex, insured, chronic programme or -1, frailty, complexity z) of a person."""
-    commune = np.searchsorted(d.commune_cumulative, person, side="right")
+    commune = home_commune(person, d)
     age = pick(d.age_cumulative, uniform(seed, replication, draws.AGE, person, 0))
     sex = 0 if uniform(seed, replication, draws.SEX, person, 0) < 0.5 else 1
     insured = uniform(seed, replication, draws.INSURED, person, 0) < d.insured
@@ -52,6 +52,20 @@ def person_traits(seed, replication, person, d):
     rho = d.frailty_complexity
     z = rho * normal_quantile(u_frail) + math.sqrt(1.0 - rho * rho) * own
     return commune, age, sex, insured, chronic, frailty, z
+
+
+@inner
+def home_commune(person, d):
+    """Index of the commune a person lives in; binary search over the cumulative population."""
+    low = 0
+    high = d.commune_cumulative.shape[0]
+    while low < high:
+        middle = (low + high) // 2
+        if d.commune_cumulative[middle] <= person:
+            low = middle + 1
+        else:
+            high = middle
+    return low
 
 
 @inner
@@ -113,7 +127,18 @@ def _acute(seed, replication, person, commune, age, rate, d, out):
         u = uniform(seed, replication, draws.FACILITY, person, episode)
         facility = _through_door(commune, door, u, d)
         visits = _chain(
-            seed, replication, person, episode, condition, int(t), facility, np.int32(FIRST), visits, d, out
+            seed,
+            replication,
+            person,
+            commune,
+            episode,
+            condition,
+            int(t),
+            facility,
+            np.int32(FIRST),
+            visits,
+            d,
+            out,
         )
     return visits
 
@@ -138,6 +163,7 @@ def _programme(seed, replication, person, commune, condition, visits, d, out):
                 seed,
                 replication,
                 person,
+                commune,
                 episode,
                 condition,
                 int(t),
@@ -162,7 +188,7 @@ def _through_door(commune, door, u, d):
 
 @inner
 def _chain(
-    seed, replication, person, episode, condition, start, facility, kind, visits, d, out
+    seed, replication, person, commune, episode, condition, start, facility, kind, visits, d, out
 ):
     """The visits of one episode: first visit, then referral, return, bypass or follow-up."""
     earlier = -1  # facility that sent the person here
@@ -195,7 +221,7 @@ def _chain(
         out.visit_stay[visits] = stay
         visits += 1
         kind, target, gap = _next_step(
-            seed, replication, person, key, condition, facility, earlier, kind, setting, t, d
+            seed, replication, person, commune, key, condition, facility, earlier, kind, setting, t, d
         )
         if kind < 0:
             return visits
@@ -221,7 +247,7 @@ def _setting(u, condition, tier, kind, d):
 
 @inner
 def _next_step(
-    seed, replication, person, key, condition, facility, earlier, kind, setting, t, d
+    seed, replication, person, commune, key, condition, facility, earlier, kind, setting, t, d
 ):
     """(kind, facility, gap in minutes) of the next visit of the episode; kind -1 ends it.
 
@@ -239,13 +265,17 @@ def _next_step(
     if d.referral_cumulative[facility, 0] < 0.0:
         transfer = 0.0
     bypass = d.bypass[condition, 1 if t >= d.free_movement_from else 0]
-    if d.bypass_cumulative[facility, 0] < 0.0 or kind == RETURNED:
+    place = d.commune_place[commune]
+    if d.bypass_cumulative[place, 0] < 0.0 or kind == RETURNED:
         bypass = 0.0
     if u < transfer:
         to = d.referral_id[facility, pick(d.referral_cumulative[facility], u_place)]
         return REFERRED, to, int(table_value(d.gap_referred, u_gap) * DAY) + 120
     if u < transfer + bypass:
-        to = d.bypass_id[facility, pick(d.bypass_cumulative[facility], u_place)]
+        choice = pick(d.bypass_cumulative[place], u_place)
+        to = d.bypass_id[place, choice]
+        if to == facility:  # to another facility: the next best of the district
+            to = d.bypass_id[place, (choice + 1) % d.bypass_id.shape[1]]
         return BYPASS, to, int(table_value(d.gap_bypass, u_gap) * DAY)
     if u < transfer + bypass + d.follow_up[condition]:
         return FOLLOW_UP, facility, int(table_value(d.gap_follow_up, u_gap) * DAY)
@@ -260,13 +290,17 @@ def _work_up(seed, replication, person, visit, orders, d, out):
     tier = d.facility_tier[out.visit_facility[visit]]
     key = out.visit_key[visit]
     monitoring = out.visit_kind[visit] == MONITORING
+    four = (0.0, 0.0, 0.0, 0.0)
     for test in range(d.work_up.shape[1]):
+        if test % 4 == 0:
+            row = key * 4 + test // 4
+            four = uniform_of_four(seed, replication, draws.ORDER, person, row)
         q = d.work_up[condition, test, tier, setting]
         if monitoring and setting != INPATIENT:
             q = _monitoring_q(seed, replication, person, key, condition, test, tier, d)
         if q <= 0.0:
             continue
-        u = uniform(seed, replication, draws.ORDER, person, key * 16 + test)
+        u = four[test % 4]
         if u >= q:
             continue
         region = 0
@@ -317,7 +351,8 @@ def _sort_orders(orders, out):
     for column in (out.order_minute, out.order_key):
         for i in range(orders):
             out.moved[i] = column[rank[i]]
-        column[:orders] = out.moved[:orders]
+        for i in range(orders):
+            column[i] = out.moved[i]
     for column in (out.order_visit, out.order_test, out.order_region, out.order_serial):
         for i in range(orders):
             out.moved[i] = column[rank[i]]

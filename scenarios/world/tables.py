@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from vietnam.calendar import is_working_day
 from vietnam.catalogue import Catalogue
 from vietnam.datafiles import read_yaml
-from vietnam.facilities import Facility, Network
+from vietnam.facilities import Commune, Facility, Network
 from vietnam.places import distance_km
 from scenarios.world.life import SETTINGS
 
@@ -49,7 +49,7 @@ class DemandTables(NamedTuple):
     facility_tier: Array  # [F]
     referral_id: Array  # [F, CHOICES]
     referral_cumulative: Array
-    bypass_id: Array
+    bypass_id: Array  # [places, CHOICES] where people of a district go on their own
     bypass_cumulative: Array
     admit: Array  # [K, 6]
     emergency: Array  # [K]
@@ -106,7 +106,7 @@ def demand_tables(
     acute = len(ill["conditions"])
     tier = np.array([TIERS.index(f.tier) for f in network.facilities], np.int32)
     referral_id, referral_cum = _edges(network, "referral")
-    bypass_id, bypass_cum = _edges(network, "bypass")
+    bypass_id, bypass_cum = _bypass_edges(network)
     calendar = [start + dt.timedelta(days=i) for i in range(days + 60)]
     season = np.array(ill["season"], float)
     season = season / season.mean()
@@ -131,7 +131,7 @@ def demand_tables(
         referral_cumulative=referral_cum,
         bypass_id=bypass_id,
         bypass_cumulative=bypass_cum,
-        admit=_admit(every_condition),
+        admit=_admit(every_condition, values["demand.admission"]),
         emergency=np.array([c["emergency"] for c in every_condition], float),
         follow_up=np.array([c["follow_up"] for c in every_condition], float),
         bypass=_bypass(len(every_condition), acute, values),
@@ -205,6 +205,26 @@ def _edges(network: Network, kind: str) -> tuple[Array, Array]:
     return ids, cumulative
 
 
+def _bypass_edges(network: Network) -> tuple[Array, Array]:
+    """Bypass edges leave the medical centre of a district and stand for the people of the district."""
+    ids, cumulative = _edges(network, "bypass")
+    centres = [_centre(network, communes) for communes in districts(network).values()]
+    return ids[centres], cumulative[centres]
+
+
+def districts(network: Network) -> dict[str, list[Commune]]:
+    """Communes by old district; the order of the districts is the order of `places`."""
+    out: dict[str, list[Commune]] = {}
+    for commune in network.communes:
+        out.setdefault(commune.district_code, []).append(commune)
+    return out
+
+
+def _centre(network: Network, communes: list[Commune]) -> int:
+    """The facility that keeps the records of a district's stations."""
+    return network.index(network.facilities[network.index(communes[0].station)].record_group)
+
+
 def _fill(ids: Array, cumulative: Array, row: Any, weighted: list[tuple[float, int]]) -> None:
     best = sorted(weighted, key=lambda e: (-e[0], e[1]))[:CHOICES]
     if not best:
@@ -218,19 +238,17 @@ def _fill(ids: Array, cumulative: Array, row: Any, weighted: list[tuple[float, i
 
 def _doors(network: Network, every: list[Any], values: Mapping[str, float]) -> dict[str, Array]:
     """Which facilities lie behind each door for the people of a district, by beds and distance."""
-    districts: dict[str, list[Any]] = {}
-    for commune in network.communes:
-        districts.setdefault(commune.district_code, []).append(commune)
-    places = {code: i for i, code in enumerate(districts)}
-    ids = np.zeros((len(districts), 7, CHOICES), np.int32)
-    cumulative = np.full((len(districts), 7, CHOICES), -1.0)
-    for code, communes in districts.items():
+    by_district = districts(network)
+    places = {code: i for i, code in enumerate(by_district)}
+    ids = np.zeros((len(places), 7, CHOICES), np.int32)
+    cumulative = np.full((len(places), 7, CHOICES), -1.0)
+    for code, communes in by_district.items():
         people = sum(c.population for c in communes)
         at = (
             sum(c.latitude * c.population for c in communes) / people,
             sum(c.longitude * c.population for c in communes) / people,
         )
-        own = network.index(network.facilities[network.index(communes[0].station)].record_group)
+        own = _centre(network, communes)
         for door in range(1, 7):
             weighted = [
                 (_attraction(f, at, values["demand.distance_km"], door, own), f.index)
@@ -270,10 +288,11 @@ def _attraction(
     return pull * (10.0 if f.index == own else 1.0) + 1e-12
 
 
-def _admit(every: list[Any]) -> Array:
+def _admit(every: list[Any], scale: float) -> Array:
     """Admission by tier: none at a station, more at hospitals of higher level. ASSUMPTION factors."""
     factor = np.array([1.8, 1.4, 1.0, 0.0, 0.7, 1.0])
-    return np.minimum(np.array([c["admit"] for c in every], float)[:, None] * factor[None, :], 0.9)
+    base = np.array([c["admit"] for c in every], float) * scale
+    return np.minimum(base[:, None] * factor[None, :], 0.9)
 
 
 def _bypass(count: int, acute: int, values: Mapping[str, float]) -> Array:

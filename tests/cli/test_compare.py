@@ -54,13 +54,12 @@ def test_other_seed_is_allowed_and_said(invoke: Invoke, tmp_path: Path) -> None:
 def test_other_worlds_are_refused_and_the_keys_named(invoke: Invoke, tmp_path: Path) -> None:
     provenance = example_summary()["provenance"]
     provenance["world0_hash"] = "0123456789ab"
-    provenance["parameters"][1] = {**provenance["parameters"][1], "value": 60_000}
-    period = {"from": "2025-03-01", "to": "2025-11-15", "days": 260}
-    other = write(tmp_path / "b", provenance=provenance, count_period=period)
+    provenance["world0_inputs"] = {"network": "pilots", "count_from": "2025-03-01", "price.x": 1}
+    other = write(tmp_path / "b", provenance=provenance)
     result = invoke("compare", write(tmp_path / "a"), other)
     assert result.exit_code == 2
     assert result.stdout == ""
-    assert "count_period.from, price.cbc" in result.stderr
+    assert "count_from, price.x" in result.stderr
 
 
 def test_scenarios_of_other_worlds_are_refused_before_they_run(

@@ -56,7 +56,7 @@ def test_a_lost_order_is_told_gate_by_gate(invoke: Invoke, run: Path) -> None:
     result = invoke("explain", run, "--order", "11.4.0")
     assert result.exit_code == 0, result.stderr
     for words in (
-        "2025-03-14 08:12: CT is ordered at Bệnh viện Bạch Mai (central).",
+        "2025-03-14 08:12: CT ordered at Bệnh viện Bạch Mai (central).",
         "An earlier result lies at Bệnh viện Đa khoa tỉnh Bắc Ninh; it is 9 days old.",
         "not clinically needed",
         "performed again: an avoidable repeat across facilities.",

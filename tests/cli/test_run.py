@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
 
+from scenarios.scenario import LIBRARY
 from tests.cli.conftest import Engine, Invoke
 
 
@@ -56,6 +58,7 @@ def test_options_reach_the_engine(invoke: Invoke, engine: Engine) -> None:
         *("run", "pilots", "--replications", 2, "--draws", 5, "--seed", 7, "--jobs", 1),
         *("--resolution", "visits", "--scale", 0.5, "--out", "x"),
     )
+    assert "--seed 7 --scale 0.5 --resolution visits" in engine.calls[0].pop("about")["command"]
     assert engine.calls == [
         {
             "scenario": "pilots",
@@ -88,3 +91,20 @@ def test_an_environment_variable_that_cannot_be_used_is_named(
     assert result.exit_code == 2
     assert "LIENTHONG_JOBS" in result.stderr
     assert not engine.calls
+
+
+def test_the_reproduce_line_repeats_what_was_asked(
+    invoke: Invoke, engine: Engine, tmp_path: Path
+) -> None:
+    text = (LIBRARY / "pilots.yaml").read_text(encoding="utf-8")
+    (tmp_path / "my own.yaml").write_text(text, encoding="utf-8")
+    invoke("run", "my own.yaml", "--set", "look.pull=0.3", "--draws", 4)
+    line = engine.calls[0]["about"]["command"]
+    words = shlex.split(line)
+    assert words[:3] == ["lienthong", "run", "my own.yaml"]
+    assert words[-2:] == ["--set", "look.pull=0.3"]
+    first = dict(engine.calls[0])
+    invoke(*words[1:])
+    again = dict(engine.calls[1])
+    del first["about"]["started"], again["about"]["started"]
+    assert again == first

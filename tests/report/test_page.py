@@ -86,6 +86,14 @@ def test_scale_is_said_in_words(page: Page) -> None:
     assert flat("151\u202f000 of 7\u202f550\u202f000 residents") in page.text
 
 
+def test_a_headline_on_few_simulated_tests_says_so(page: Page) -> None:
+    assert "stand on only" not in page.text
+    summary = example_summary()
+    summary["measures"]["repeats_avoided"]["mean"] = 75.0
+    thin = Page(render(summary)).text
+    assert "The 75 avoided tests stand on only 12 simulated ones" in thin
+
+
 def test_a_run_of_everybody_says_so() -> None:
     summary = example_summary() | {"scale": 1.0}
     assert "All 7 550 000 residents were simulated" in Page(render(summary)).text

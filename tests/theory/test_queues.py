@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from itertools import accumulate
 
 import numpy as np
@@ -200,6 +201,12 @@ def agrees(samples: np.ndarray, expected: float, finds: float) -> None:
 RUNS, CUSTOMERS, WARM_UP = 128, 200_000, 4_000
 
 
+@cache
+def erlang_samples(arrival: float, servers: int, beyond: float, customers: int) -> np.ndarray:
+    kind = recursions.SERVICE_EXPONENTIAL
+    return recursions.mean_waits(11, RUNS, customers, WARM_UP, arrival, kind, 1.0, servers, beyond)
+
+
 @pytest.mark.parametrize(
     ("arrival", "servers", "beyond", "customers"),
     [(0.7, 1, 4.0, 200_000), (2.4, 3, 1.0, 200_000), (6.2, 8, 0.5, 350_000)],
@@ -207,10 +214,7 @@ RUNS, CUSTOMERS, WARM_UP = 128, 200_000, 4_000
 def test_mean_wait_and_its_distribution_are_erlang_c(
     arrival: float, servers: int, beyond: float, customers: int
 ) -> None:
-    kind = recursions.SERVICE_EXPONENTIAL
-    samples = recursions.mean_waits(
-        11, RUNS, customers, WARM_UP, arrival, kind, 1.0, servers, beyond
-    )
+    samples = erlang_samples(arrival, servers, beyond, customers)
     agrees(samples[:, 0], formulas.mmc_mean_wait(arrival, 1.0, servers), finds=0.02)
     agrees(samples[:, 1], formulas.erlang_c(servers, arrival), finds=0.01)
     tail = formulas.mmc_wait_exceeds(beyond, arrival, 1.0, servers)
@@ -249,8 +253,7 @@ def test_waits_of_two_classes_are_cobhams() -> None:
 
 def test_a_wrong_formula_is_found() -> None:
     """The z-test itself can fail: theory off by its stated 2 %."""
-    kind = recursions.SERVICE_EXPONENTIAL
-    samples = recursions.mean_waits(15, RUNS, CUSTOMERS, WARM_UP, 0.7, kind, 1.0, 1, 1.0)
+    samples = erlang_samples(0.7, 1, 4.0, CUSTOMERS)
     with pytest.raises(AssertionError, match="theory"):
         agrees(samples[:, 0], 1.02 * formulas.mmc_mean_wait(0.7, 1.0, 1), finds=0.021)
 
