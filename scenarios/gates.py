@@ -39,6 +39,7 @@ from scenarios.scenario import MODES
 from scenarios.world.life import EMERGENCY, INPATIENT, REFERRED, RETURNED
 
 KEY_SPAN = 65536
+RETRIEVED = frozenset(Gate(g) for g in range(1, 9))  # the prior reaches the rules on validity
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,7 @@ class Order:
     test: int
     region: int
     serial: int
+    number: int = 0  # place among the person's orders by minute
 
     @property
     def facility(self) -> int:
@@ -77,9 +79,9 @@ class Order:
         return self.test, self.region
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Result:
-    """A performed order: specimen time is the order's minute."""
+    """A performed order: specimen time is the order's minute; a queue sets `available` when it ends."""
 
     order: Order
     available: int
@@ -129,26 +131,34 @@ class GateBook:
         return int(self.cal.record_group[facility])
 
     # ---- gates 1 to 4, 7 and 8 -------------------------------------------------------------------
-    def routing(self, order: Order, prior: Result, answered: bool | None = None) -> Decision:
-        """Reasons of the gates between two record systems; `answered` if a queue has decided it."""
+    def routing(self, order: Order, prior: Result) -> Decision:
+        """Reasons of the gates between two record systems, from the calendars."""
+        return self.routing_decision(self.routing_facts(order, prior))
+
+    @staticmethod
+    def routing_decision(facts: RoutingFacts) -> Decision:
+        return _routing(facts)
+
+    def routing_facts(
+        self, order: Order, prior: Result, answered: bool | None = None
+    ) -> RoutingFacts:
+        """Facts of gates 1 to 4, 7 and 8; `answered` if a played query has decided it."""
         cal, t = self.cal, order.minute
         here, there = order.facility, prior.order.facility
         source = self.group(there)
         if answered is None:
             answered = self.answered_in_time(order.visit, source)
-        return _routing(
-            RoutingFacts(
-                requester_connected=bool(cal.query_from[here] <= t),
-                source_electronic=bool(prior.specimen >= cal.emr_from[there]),
-                source_connected=bool(cal.publish_from[there] <= t),
-                publication=self.publication(prior, t),
-                coordinator_up=not self.down(len(cal.record_group), t),
-                requester_link_up=not self.down(here, t),
-                source_link_up=not self.down(source, t),
-                answered_in_time=answered,
-                requester_mapped=bool(cal.map_from[here, order.test] <= t),
-                source_mapped=bool(cal.map_from[there, order.test] <= t),
-            )
+        return RoutingFacts(
+            requester_connected=bool(cal.query_from[here] <= t),
+            source_electronic=bool(prior.specimen >= cal.emr_from[there]),
+            source_connected=bool(cal.publish_from[there] <= t),
+            publication=self.publication(prior, t),
+            coordinator_up=not self.down(len(cal.record_group), t),
+            requester_link_up=not self.down(here, t),
+            source_link_up=not self.down(source, t),
+            answered_in_time=answered,
+            requester_mapped=bool(cal.map_from[here, order.test] <= t),
+            source_mapped=bool(cal.map_from[there, order.test] <= t),
         )
 
     def publication(self, prior: Result, t: int) -> Publication:
@@ -173,6 +183,13 @@ class GateBook:
         first, end = int(cal.outage_offset[link]), int(cal.outage_offset[link + 1])
         i = first + int(np.searchsorted(cal.outage_start[first:end], t, side="right"))
         return bool(i > first and t < cal.outage_end[i - 1])
+
+    def published_at(self, result: Result) -> int | None:
+        """Minute at which a source posts a result, None if it never does."""
+        connected = int(self.cal.publish_from[result.order.facility])
+        if result.available >= connected:
+            return result.available + self.cal.publish_delay
+        return connected if connected - result.available <= self.cal.backload else None
 
     # ---- gates 5, 6, 9, 10 -----------------------------------------------------------------------
     def registration(self, person: int, group: int) -> str:
@@ -245,6 +262,24 @@ class GateBook:
     def _row(since: object, t: int) -> int:
         """Last dated row that began at or before t; the first row before that."""
         return max([0, *(i for i, begin in enumerate(since) if i and begin <= t)])  # type: ignore[call-overload]
+
+    def judged(
+        self,
+        order: Order,
+        prior: Result,
+        newer_critical: bool,
+        routing: Decision | None = None,
+    ) -> Assessment:
+        """Gates 1 to 10 of one prior, all evaluated; `routing` if a running network has decided it."""
+        decisions = (
+            routing or self.routing(order, prior),
+            self.identity(order, prior),
+            self.consent(order, prior),
+            self.validity(order, prior, newer_critical),
+            self.recognition(order, prior),
+        )
+        reasons = tuple(reason for decision in decisions for reason in decision.blockers)
+        return Assessment(prior, reasons, self.critical(prior))
 
     # ---- gates 11 and 12 -------------------------------------------------------------------------
     def mode(self, visit: Visit, source: int | None) -> str:

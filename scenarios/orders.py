@@ -64,6 +64,7 @@ class Outcome(NamedTuple):
     prior: Array
     avoidable: Array
     newest_failed: Array  # bits of the gates that the newest prior of an avoidable order failed
+    available: Array  # minute at which the result of the order is there in this world
     alone: Array  # [1] bits of gates that, held open, could have changed this person's path
 
 
@@ -74,5 +75,6 @@ def empty_outcome(orders: int = MAX_ORDERS) -> Outcome:
         np.zeros(orders, np.int32),
         np.zeros(orders, np.int8),
         np.zeros(orders, np.int32),
+        np.zeros(orders, np.int64),
         np.zeros(1, np.int32),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -43,12 +44,11 @@ class Front(TyperGroup):
             if code == exits.ExitCode.INTERRUPTED:  # typer turned Ctrl-C into this code
                 raise KeyboardInterrupt
             sys.stdout.flush()
-        except BrokenPipeError:
-            # the reader (head, less) has gone: nothing is wrong, and nobody is left to be told
+        except (BrokenPipeError, SystemExit):
+            # The reader (head, less) has gone, which rich and typer make a SystemExit of: nothing
+            # is wrong, and nobody is left to be told.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             code = exits.ExitCode.FINE
-        except SystemExit:
-            raise
         except BaseException as error:
             code = exits.finish(error, debug="--debug" in words)
         if standalone_mode:
@@ -103,6 +103,11 @@ for module in (run, scenarios, show, explain, compare, schema):
     app.command(name, short_help=module.BRIEF, epilog=module.EPILOG)(getattr(module, name))
 
 
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
 def main() -> None:
-    """The console script."""
+    """The console script. Being told to stop (SIGTERM) is the same as Ctrl-C: nothing is lost."""
+    signal.signal(signal.SIGTERM, _interrupt)
     app()

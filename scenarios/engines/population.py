@@ -101,6 +101,7 @@ def run_world(key, person, orders, open_mask, z, age, life, work, cal, care, out
         slot = life.order_test[o] * 4 + life.order_region[o]
         code = _one_order(key, person, o, slot, open_mask, z, age, life, work, cal, care, out)
         out.order_class[o] = code
+        out.available[o] = work.available[o]
         work.older[o] = work.last[slot]
         if not (code == 2 or code == 4 or code == 7 or code >= 20):
             work.last[slot] = o

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from coordinator.rules.decision import Verdict
 from coordinator.rules.gates import Gate
 from scenarios import draws
-from scenarios.gates import Assessment, GateBook, Order, Result, Visit
+from scenarios.gates import RETRIEVED, Assessment, GateBook, Order, Result, Visit
 from scenarios.orders import OrderClass
 from scenarios.plan import Plan
 from scenarios.world.demand import life, person_traits
 from scenarios.world.life import REFERRED, RETURNED, Life, empty_life
-
-RETRIEVED = frozenset(Gate(g) for g in range(1, 9))
-
 
 @dataclass(frozen=True, slots=True)
 class Person:
@@ -74,6 +71,7 @@ def person_orders(plan: Plan, person: int, room: Life | None = None) -> tuple[Pe
             int(out.order_test[o]),
             int(out.order_region[o]),
             int(out.order_serial[o]),
+            o,
         )
         for o in range(orders)
     ]
@@ -173,15 +171,15 @@ class ReferenceWorld:
     def shared(self, order: Order, priors: Sequence[Result], needed: bool) -> Told:
         """All gates of every prior, newest first; the newest that passes is used."""
         assessments: list[Assessment] = []
-        newer_critical = False
-        for prior in priors:
-            found = self.assess(order, prior, needed, newer_critical)
-            assessments.append(found)
-            closed = self.closed(found, needed)
+        for found in self.judged(order, priors):
+            complete = self.behaviour(order, found, needed)
+            assessments.append(complete)
+            closed = self.closed(complete, needed)
             if not closed:
                 code = OrderClass.UNSAFE_MISSED_CHANGE if needed else OrderClass.SHARED_REUSED
-                return Told(order, code, not needed, needed, prior, closed, tuple(assessments))
-            newer_critical |= found.critical and not closed & RETRIEVED
+                return Told(
+                    order, code, not needed, needed, found.result, closed, tuple(assessments)
+                )
         closest = max(
             assessments, key=lambda a: (min(self.closed(a, needed)), a.result.specimen)
         )
@@ -196,18 +194,19 @@ class ReferenceWorld:
         opened = self.opened - {Gate.ACCEPTED} if needed else self.opened
         return found.failed - opened
 
-    def assess(
-        self, order: Order, prior: Result, needed: bool, newer_critical: bool
-    ) -> Assessment:
+    def judged(self, order: Order, priors: Sequence[Result]) -> Iterator[Assessment]:
+        """Gates 1 to 10 of each prior, newest first; a critical one that arrives blocks older ones."""
+        newer_critical = False
+        for prior in priors:
+            found = self.book.judged(order, prior, newer_critical)
+            yield found
+            newer_critical |= found.critical and not (found.failed - self.opened) & RETRIEVED
+
+    def behaviour(self, order: Order, found: Assessment, needed: bool) -> Assessment:
+        """Gates 11 and 12 added to what the exchange decided."""
         book, visit = self.book, order.visit
-        mode = book.mode(visit, book.group(prior.order.facility))
-        reasons = [
-            *book.routing(order, prior).blockers,
-            *book.identity(order, prior).blockers,
-            *book.consent(order, prior).blockers,
-            *book.validity(order, prior, newer_critical).blockers,
-            *book.recognition(order, prior).blockers,
-        ]
+        mode = book.mode(visit, book.group(found.result.order.facility))
+        reasons = list(found.reasons)
         if not book.seen(visit, mode, self.person.complexity):
             reasons.append(Verdict.NOT_SEEN)
         chance = book.care.accept_needed
@@ -215,7 +214,7 @@ class ReferenceWorld:
             chance = book.acceptance(order, mode, self.person.age)
         if book.u_accepted(order) >= chance:
             reasons.append(Verdict.NOT_ACCEPTED)
-        return Assessment(prior, tuple(reasons), book.critical(prior))
+        return Assessment(found.result, tuple(reasons), found.critical)
 
     def stranger(self, told: Told) -> Told:
         """Step 8: a false link shows a stranger's result, and it is used."""
@@ -239,7 +238,15 @@ class ReferenceWorld:
         if not (shown and accepted):
             return told
         code = int(OrderClass.UNSAFE_WRONG_PERSON)
-        return Told(order, code, told.avoidable, told.needed, told.prior, told.failed)
+        return Told(
+            order,
+            code,
+            told.avoidable,
+            told.needed,
+            told.prior,
+            told.failed,
+            told.assessments,
+        )
 
     def answered(self, visit: Visit, source: int) -> bool:
         """Gate 7 as a whole: coordinator and both links up, and the answer in time."""

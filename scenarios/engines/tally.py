@@ -153,6 +153,38 @@ def run_block(key, persons, first, masks, demand, cal, care, period, room, tally
     return persons.shape[0], rows
 
 
+@entry
+def count_played(person, visits, orders, key, demand, cal, care, period, room, tally, ledger):
+    """Count one person whose worlds another engine played: outcomes stand in `room` already.
+
+    Returns the number of ledger rows written; a ledger without rows is not written.
+    """
+    commune, _, _, _, _, _, z = person_traits(key[0], key[1], person, demand)
+    tally.persons[0] += 1
+    _count_visits(visits, commune, demand, cal, period, room, tally)
+    if orders == 0:
+        return 0
+    link_results(orders, room.life, room.work, room.without)
+    _count_world_0(key, person, orders, z, cal, care, period, room, tally)
+    _count_pair(orders, period, room, tally)
+    if ledger.shape[0] == 0:
+        return 0
+    return _write(person, commune, orders, period, room, ledger, 0)
+
+
+@inner
+def link_results(orders, life, work, outcome):
+    """Chains from each order to the older results of its slot, as run_world leaves them."""
+    work.last[:] = -1
+    for o in range(orders):
+        slot = life.order_test[o] * 4 + life.order_region[o]
+        work.available[o] = outcome.available[o]
+        work.older[o] = work.last[slot]
+        code = outcome.order_class[o]
+        if not (code == 2 or code == 4 or code == 7 or code >= 20):
+            work.last[slot] = o
+
+
 @inner
 def _by_minute(visits, room):
     """Indices of a person's visits by minute into `room.by_minute`; stable insertion sort."""
@@ -307,8 +339,8 @@ def _waiting_saved(orders, period, room):
                 break
             if life.order_visit[p] != visit or life.order_serial[p] > 0:
                 continue
-            without = max(without, _ready(t, room.without.order_class[p], room.work.available[p]))
-            shared = max(shared, _ready(t, room.shared.order_class[p], room.work.available[p]))
+            without = max(without, _ready(t, room.without.order_class[p], room.without.available[p]))
+            shared = max(shared, _ready(t, room.shared.order_class[p], room.shared.available[p]))
         saved += max(0, without - shared)
     return saved
 

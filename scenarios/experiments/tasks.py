@@ -58,7 +58,7 @@ def do(task: Task) -> Done:
         task.scenario, task.values, task.seed, task.number if central else 0
     )
     if task.resolution == "visits":
-        from scenarios.engines.visits import simulate_visits as engine
+        from scenarios.experiments.simulate_visits import simulate_visits as engine
     else:
         engine = simulate
     if not central:
@@ -147,6 +147,11 @@ def run_tasks(
                 following = next(queue, None)
                 if following is not None:
                     running.add(pool.submit(_keep, following, folder))
+    except BaseException:
+        # unfinished tasks are not kept, so nobody waits for them: Ctrl-C ends at once
+        for worker in list(pool._processes.values()):
+            worker.terminate()
+        raise
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 

@@ -310,11 +310,12 @@ def _work_up(seed, replication, person, visit, orders, d, out):
         if setting == INPATIENT and d.serial_days[test] > 0:
             repeats = int((out.visit_stay[visit] - 1) // (d.serial_days[test] * DAY))
         for serial in range(min(repeats, MAX_SERIAL - 1) + 1):
+            minute = out.visit_minute[visit] + serial * d.serial_days[test] * DAY
+            if minute >= d.horizon:
+                break
             if orders >= out.order_minute.shape[0]:
                 return -1
-            out.order_minute[orders] = (
-                out.visit_minute[visit] + serial * d.serial_days[test] * DAY
-            )
+            out.order_minute[orders] = minute
             out.order_visit[orders] = visit
             out.order_test[orders] = test
             out.order_region[orders] = region
