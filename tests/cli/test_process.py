@@ -95,22 +95,18 @@ def test_the_package_has_no_other_names() -> None:
 
 def test_ctrl_c_ends_with_130_and_the_same_command_goes_on(tmp_path: Path) -> None:
     args = ["run", "pilots", *SMALL[:2], "--replications", "1", "--draws", "5", "--jobs", "1"]
-    process = subprocess.Popen(
+    parts = tmp_path / ".parts"
+    with subprocess.Popen(
         command(*args, "--out", tmp_path),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         cwd=ROOT,
-    )
-    assert process.stderr is not None
-    for line in process.stderr:
-        if "draws 0 of 6" in line:
-            break
-    parts = tmp_path / ".parts"
-    while process.poll() is None and len(list(parts.glob("*.done"))) < 2:
-        time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=120)
+    ) as process:
+        while process.poll() is None and len(list(parts.glob("*.done"))) < 2:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=120)
     assert process.returncode == 130
     assert out == ""
     assert err.endswith(
@@ -144,14 +140,14 @@ def test_exit_codes(args: list[str], code: int) -> None:
 
 
 def test_a_reader_that_goes_away_is_no_error() -> None:
-    process = subprocess.Popen(
+    with subprocess.Popen(
         command("show", "pilots"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT
-    )
-    assert process.stdout is not None
-    process.stdout.close()
-    assert process.stderr is not None
-    assert process.stderr.read() == b""
-    assert process.wait(timeout=60) == 0
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait(timeout=60) == 0
 
 
 def test_help_is_quick() -> None:
