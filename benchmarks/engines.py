@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
 from benchmarks.workload import Workload
+from scenarios.engines.queues import Queues
 from scenarios.engines.reference import ReferenceWorld, person_orders
 from scenarios.engines.tally import LEDGER, empty_room, empty_tally, run_block
+from scenarios.engines.visits import play
 from scenarios.gates import GateBook
 from scenarios.orders import GATES
 
@@ -22,6 +25,18 @@ def reference(work: Workload) -> int:
         person, orders = person_orders(work.plan, int(index))
         for sharing in (False, True):
             ReferenceWorld(book, person, sharing=sharing).run(orders)
+    return 2 * len(work.visits)
+
+
+def visits(work: Workload) -> int:
+    """SimPy, both worlds, results and answers from tables."""
+    play(work.plan, work.persons.tolist())
+    return 2 * len(work.visits)
+
+
+def visits_with_queues(work: Workload) -> int:
+    """SimPy, both worlds, every order through a desk and every query through the coordinator."""
+    play(work.plan, work.persons.tolist(), queues=partial(Queues, background=False))
     return 2 * len(work.visits)
 
 
@@ -58,6 +73,8 @@ def engine_rows() -> list[tuple[str, Play]]:
     """Name and function of every engine."""
     return [
         ("reference (both worlds)", reference),
+        ("visits, tables (both worlds)", visits),
+        ("visits, queues (both worlds)", visits_with_queues),
         ("population (both worlds)", population),
         ("population (14 arms)", population_all_arms),
     ]

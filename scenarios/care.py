@@ -81,15 +81,11 @@ def regulations_of(scenario: Scenario) -> list[Regulation]:
             )
         sets.append(load_regulation(row.regulation))
     if scenario.recognition == "nothing":
-        sets = [
-            dataclasses.replace(r, on_list=dict.fromkeys(r.on_list, False)) for r in sets
-        ]
+        sets = [dataclasses.replace(r, on_list=dict.fromkeys(r.on_list, False)) for r in sets]
     return sets
 
 
-def care_tables(
-    scenario: Scenario, catalogue: Catalogue, values: Mapping[str, float]
-) -> Care:
+def care_tables(scenario: Scenario, catalogue: Catalogue, values: Mapping[str, float]) -> Care:
     """Tables of one scenario at one set of parameter values."""
     v = values
     regulations = regulations_of(scenario)
@@ -100,9 +96,7 @@ def care_tables(
         result_class=np.array(
             [RESULT_CLASSES.index(g.result_class) for g in catalogue.groups], np.int32
         ),
-        film=np.array(
-            [g.result_class == "imaging_function" for g in catalogue.groups], np.int32
-        ),
+        film=np.array([g.result_class == "imaging_function" for g in catalogue.groups], np.int32),
         modality=np.array([MODALITIES.index(g.modality) for g in catalogue.groups], np.int32),
         turnaround=load_turnaround().minutes.astype(np.int64),
         registration_cumulative=np.cumsum(shares),
@@ -116,10 +110,7 @@ def care_tables(
         accept=np.array([v["accept.labile"], v["accept.stable"], v["accept.imaging"]]),
         specialty=_specialty(v),
         need=np.array(
-            [
-                [v[f"need.{c}_other"], v[f"need.{c}_same"]]
-                for c in ("labile", "stable", "imaging")
-            ]
+            [[v[f"need.{c}_other"], v[f"need.{c}_same"]] for c in ("labile", "stable", "imaging")]
         ),
         noticed=np.array([v["local.noticed_paper"], v["local.noticed_emr"]]),
         carried=np.array(

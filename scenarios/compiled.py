@@ -23,7 +23,9 @@ _PREFIX = "compiled-"
 
 def _sources() -> str:
     digest = hashlib.sha256(numba.__version__.encode())
-    for path in sorted((*_HERE.glob("*.py"), *_HERE.glob("world/*.py"), *_HERE.glob("engines/*.py"))):
+    for path in sorted(
+        (*_HERE.glob("*.py"), *_HERE.glob("world/*.py"), *_HERE.glob("engines/*.py"))
+    ):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 

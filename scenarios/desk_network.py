@@ -57,13 +57,21 @@ def network_desks(
     *,
     first_weekday: int,
     target: float = TARGET,
+    background: bool = True,
 ) -> dict[int, FacilityDesks]:
-    """Desks with background load by facility index; `elsewhere` has none (use the table)."""
+    """Desks by facility index; `elsewhere` has none (use the table).
+
+    Without `background` the desks are staffed for the simulated people alone.
+    """
     built = {}
     for index, facility in enumerate(facilities):
         if facility.tier == "elsewhere":
             continue
         plan = plans.for_facility(facility.tier, facility.beds)
+        if not background:
+            alone = plan.staffed(simulated.get(index, {}), target)
+            built[index] = FacilityDesks(env, alone, first_weekday=first_weekday)
+            continue
         staffed = staffing(plan, simulated.get(index, {}), target)
         built[index] = FacilityDesks(env, staffed.plan, first_weekday=first_weekday)
         BackgroundLoad(built[index], draw, facility=index, orders_a_day=staffed.background)

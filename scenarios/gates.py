@@ -226,8 +226,7 @@ class GateBook:
             validity_facts(
                 expired=bool(order.minute - prior.specimen > window),
                 method=bool(
-                    method[order.facility, order.test]
-                    != method[prior.order.facility, order.test]
+                    method[order.facility, order.test] != method[prior.order.facility, order.test]
                 ),
                 critical=self.critical(prior),
                 intervening=bool(event < self.care.intervening[kind]),

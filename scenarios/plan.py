@@ -68,9 +68,7 @@ def compile_plan(
         key=key,
         start=start,
         days=days,
-        demand=demand_tables(
-            network, catalogue, values, start, days, scenario.free_movement_from
-        ),
+        demand=demand_tables(network, catalogue, values, start, days, scenario.free_movement_from),
         calendars=calendars(scenario, network, catalogue, values, start, days, key),
         care=care_tables(scenario, catalogue, values),
         period=_period(scenario, network, catalogue, values, start),

@@ -1,21 +1,22 @@
-"""Calendars: everything that changes with time and facility, written before any person is computed.
+"""Calendars: all that changes with time and facility, written before any person is computed.
 
-SimPy is the clock here: each facility, link and the coordinator is a process that writes its dates and
-outages into the calendar. Persons influence one another only through what stands in it.
+Persons influence one another only through what stands here: connections, records, laboratories,
+modes, laws and outages.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Generator, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
-import simpy
 from numpy.typing import NDArray
 
 from scenarios import draws
+from scenarios.compiled import entry
+from scenarios.draws import uniform
 from scenarios.scenario import MODES, Scenario
 from scenarios.world.tables import TIERS
 from vietnam.catalogue import Catalogue
@@ -156,37 +157,37 @@ def _shares(key: tuple[int, int], purpose: int, shape: tuple[int, int], share: f
 def outages(
     network: Network, values: Mapping[str, float], days: int, key: tuple[int, int]
 ) -> tuple[Array, Array, Array]:
-    """Outages of every link and of the coordinator as sorted intervals, one SimPy process each."""
+    """Outages of every link and of the coordinator as sorted intervals: offsets, starts, ends.
+
+    Up and down times are exponential, drawn by (link, ordinal of the outage).
+    """
     mean = values["link.outage_hours"] * 60.0
-    classes = [f.link_class for f in network.facilities] + ["coordinator"]
-    written: list[list[tuple[int, int]]] = [[] for _ in classes]
-    env = simpy.Environment()
-    for entity, link in enumerate(classes):
-        up = values[f"link.availability_{link}"]
-        if up < 1.0:
-            mean_up = mean * up / (1.0 - up)
-            env.process(_fails(env, written[entity], entity, mean_up, mean, key))
-    env.run(until=days * DAY)
-    offset = np.concatenate([[0], np.cumsum([len(rows) for rows in written])]).astype(np.int64)
-    flat = [row for rows in written for row in rows] or [(NEVER, NEVER)]
-    return offset, np.array([a for a, _ in flat], np.int64), np.array([b for _, b in flat], np.int64)
+    links = [f.link_class for f in network.facilities] + ["coordinator"]
+    up = np.array([values[f"link.availability_{link}"] for link in links])
+    mean_up = np.where(up < 1.0, mean * up / np.maximum(1.0 - up, 1e-12), np.inf)
+    expected = days * DAY / (mean_up + mean)
+    room = int(np.sum(expected + 8.0 * np.sqrt(expected) + 16.0))
+    start, end = np.zeros(room, np.int64), np.zeros(room, np.int64)
+    offset = np.zeros(len(links) + 1, np.int64)
+    _fails(key, mean_up, mean, days * DAY, offset, start, end)
+    return offset, start[: offset[-1]].copy(), end[: offset[-1]].copy()
 
 
-def _fails(
-    env: simpy.Environment,
-    rows: list[tuple[int, int]],
-    entity: int,
-    mean_up: float,
-    mean_down: float,
-    key: tuple[int, int],
-) -> Generator[simpy.Event, None, None]:
-    """One link: up and down times are exponential, drawn by (link, ordinal of the outage)."""
-    ordinal = 0
-    while True:
-        u = draws.uniform(*key, draws.OUTAGE_GAP, entity, ordinal)
-        yield env.timeout(-mean_up * math.log(u))
-        u = draws.uniform(*key, draws.OUTAGE_LENGTH, entity, ordinal)
-        length = max(1.0, -mean_down * math.log(u))
-        rows.append((int(env.now), int(env.now + length) + 1))
-        yield env.timeout(length)
-        ordinal += 1
+@entry
+def _fails(key, mean_up, mean_down, horizon, offset, start, end):
+    """Fill the intervals of one link after another; `offset` gets where each link begins."""
+    n = 0
+    for link in range(mean_up.shape[0]):
+        t = 0.0
+        for ordinal in range(start.shape[0]):
+            u = uniform(key[0], key[1], draws.OUTAGE_GAP, link, ordinal)
+            t += -mean_up[link] * math.log(u)
+            if not t < horizon or n >= start.shape[0]:
+                break
+            u = uniform(key[0], key[1], draws.OUTAGE_LENGTH, link, ordinal)
+            length = max(1.0, -mean_down * math.log(u))
+            start[n] = int(t)
+            end[n] = int(t + length) + 1
+            t += length
+            n += 1
+        offset[link + 1] = n

@@ -165,6 +165,4 @@ def recognition_table(regulations: Sequence[Regulation], catalogue: Catalogue) -
 
 
 def kind_of(result_class: str) -> TestKind:
-    return (
-        TestKind.IMAGING_FUNCTION if result_class == "imaging_function" else TestKind.LABORATORY
-    )
+    return TestKind.IMAGING_FUNCTION if result_class == "imaging_function" else TestKind.LABORATORY

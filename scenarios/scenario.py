@@ -143,10 +143,14 @@ def load_scenario(name_or_path: str, sets: Mapping[str, str] | None = None) -> S
         path = Path(name_or_path)
         if path.suffix not in (".yaml", ".yml") and not path.exists():
             remedy = did_you_mean(name_or_path, library())
-            raise InputError(name_or_path, None, "", "is not a scenario", f"{remedy} or a YAML file")
+            raise InputError(
+                name_or_path, None, "", "is not a scenario", f"{remedy} or a YAML file"
+            )
     document = read_yaml(path)
     if not isinstance(document.value, dict):
-        raise document.error((), "is not a scenario", "start with `name:`, see `lienthong show pilots`")
+        raise document.error(
+            (), "is not a scenario", "start with `name:`, see `lienthong show pilots`"
+        )
     content = dict(document.value)
     content.setdefault("parameters", {})
     scenario = _validated(document, content)
@@ -163,15 +167,15 @@ def _validated(document: Document, content: dict[str, Any]) -> Scenario:
             raise unknown_parameter(name, document.file, document.line("parameters", name))
         problem = problem_of(scenario.resolved[name])
         if problem:
-            raise document.error(
-                ("parameters", name), problem, "keep low <= value <= high, finite"
-            )
+            raise document.error(("parameters", name), problem, "keep low <= value <= high, finite")
     return scenario
 
 
 def _input_error(document: Document, error: ValidationError) -> InputError:
     first = error.errors()[0]
-    place = tuple(p for p in first["loc"] if not (isinstance(p, str) and p in ("date", "OwnValue", "float")))
+    place = tuple(
+        p for p in first["loc"] if not (isinstance(p, str) and p in ("date", "OwnValue", "float"))
+    )
     if first["type"] == "extra_forbidden":
         known = OwnValue.model_fields if len(place) > 1 else Scenario.model_fields
         return document.error(place, "unknown key", did_you_mean(str(place[-1]), known))
@@ -180,7 +184,9 @@ def _input_error(document: Document, error: ValidationError) -> InputError:
     got = first.get("input")
     shown = f"{got!r}"[:60]
     message = first["msg"].removeprefix("Value error, ")
-    return document.error(place, f"{shown} is not allowed: {message}", "see `lienthong schema scenario`")
+    return document.error(
+        place, f"{shown} is not allowed: {message}", "see `lienthong schema scenario`"
+    )
 
 
 def with_sets(scenario: Scenario, sets: Mapping[str, str]) -> Scenario:
@@ -195,9 +201,7 @@ def with_sets(scenario: Scenario, sets: Mapping[str, str]) -> Scenario:
         elif key == "mode":
             content["modes"] = [{"since": scenario.modes[0].since, "mode": text}]
         elif key == "regulation":
-            content["regulations"] = [
-                {"since": scenario.regulations[0].since, "regulation": text}
-            ]
+            content["regulations"] = [{"since": scenario.regulations[0].since, "regulation": text}]
         else:
             raise unknown_parameter(key, "--set", None)
     return _validated(Document("--set", content), content) if sets else scenario

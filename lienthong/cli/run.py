@@ -69,6 +69,9 @@ def run(
     planned = runs.plan(scenario, sets, out, settings.data_dir)
     results: list[Result] = []
     for item in planned:
+        if (item.folder / ".parts").exists() and not quiet:
+            words = "an unfinished run lies here; the same command goes on, another starts anew"
+            typer.echo(f"{item.folder}: {words}", err=True)
         with watching(item.scenario.name, quiet=quiet) as tick:
             made = runs.run(item.asked, sets=sets, out=item.folder, progress=tick, **options)
             results.append(made)

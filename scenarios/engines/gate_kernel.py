@@ -128,9 +128,7 @@ def look_probability(mode, minute, facility, z, cal, care):
     """Gate 11: habit grows with time since connection, complex persons are looked up more often."""
     since = max(0, minute - cal.query_from[facility])
     first = care.look_first_day
-    p = care.look[mode] * (
-        first + (1.0 - first) * (1.0 - math.exp(-since / care.habit_minutes))
-    )
+    p = care.look[mode] * (first + (1.0 - first) * (1.0 - math.exp(-since / care.habit_minutes)))
     if p <= 0.0 or p >= 1.0:
         return p
     return logistic(logit(p) + care.look_complexity * z)
@@ -253,4 +251,3 @@ def first_gate(bits):
         if bits & (1 << (gate - 1)):
             return gate
     return 13
-

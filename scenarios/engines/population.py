@@ -87,9 +87,15 @@ def one_world(key, person, open_mask, demand, cal, care, life, work, out):
     _, age, _, _, _, _, z = person_traits(key[0], key[1], person, demand)
     if visits < 0:
         return visits
+    given_orders(key, person, orders, open_mask, z, age, demand, cal, care, life, work, out)
+    return orders
+
+
+@entry
+def given_orders(key, person, orders, open_mask, z, age, demand, cal, care, life, work, out):
+    """One world over orders that stand in `life` already; theory tests write theirs by hand."""
     prepare(key, person, orders, life, work, demand, care)
     run_world(key, person, orders, open_mask, z, age, life, work, cal, care, out)
-    return orders
 
 
 @inner
@@ -118,9 +124,7 @@ def _one_order(key, person, o, slot, open_mask, z, age, life, work, cal, care, o
     if newest < 0:
         return _stranger(np.int64(1), key, person, o, open_mask, z, age, life, work, cal, care, out)
     test = life.order_test[o]
-    same = (
-        life.visit_episode[life.order_visit[newest]] == life.visit_episode[life.order_visit[o]]
-    )
+    same = life.visit_episode[life.order_visit[newest]] == life.visit_episode[life.order_visit[o]]
     need = care.need[care.result_class[test], 1 if same else 0]
     needed = work.u_needed[o] < need
     if own >= -1:
@@ -193,9 +197,7 @@ def _shared(key, person, o, newest, needed, open_mask, z, age, life, work, cal, 
         if life.order_minute[p] < t:
             bits = routing_failures(key, person, o, p, z, life, work, cal, care)
             bits |= rule_failures(key, person, o, p, life, cal, care)
-            bits |= behaviour_failures(
-                key, person, o, p, needed, age, z, life, work, cal, care
-            )
+            bits |= behaviour_failures(key, person, o, p, needed, age, z, life, work, cal, care)
             critical = bits & CRITICAL_PRIOR
             if newer_critical:
                 bits |= VALID_BIT
@@ -246,14 +248,14 @@ def _stranger(code, key, person, o, open_mask, z, age, life, work, cal, care, ou
     if cal.query_from[facility] > t and not open_mask & 1:
         return code
     visit_key = life.visit_key[visit]
-    if not open_mask & 64 and not answered(
-        key, person, visit_key, facility, group, t, cal, care
-    ):
+    if not open_mask & 64 and not answered(key, person, visit_key, facility, group, t, cal, care):
         return code
     u = uniform(key[0], key[1], draws.STRANGER, person, life.order_key[o])
     if u >= care.stranger_result:
         return code
-    mode = mode_at(t, np.int32(FIRST), np.int32(-1), np.int32(-1), key, person, visit_key, cal, care)
+    mode = mode_at(
+        t, np.int32(FIRST), np.int32(-1), np.int32(-1), key, person, visit_key, cal, care
+    )
     u = uniform(key[0], key[1], draws.SEEN, person, visit_key)
     if not open_mask & SEEN_BIT and u >= look_probability(mode, t, facility, z, cal, care):
         return code

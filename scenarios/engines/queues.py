@@ -26,7 +26,12 @@ class Queues:
     """The desks of every facility and the coordinator, in one world of one run."""
 
     def __init__(
-        self, env: simpy.Environment, plan: Plan, people: Sequence[tuple[Person, list[Order]]]
+        self,
+        env: simpy.Environment,
+        plan: Plan,
+        people: Sequence[tuple[Person, list[Order]]],
+        *,
+        background: bool = True,
     ) -> None:
         self.plan = plan
         self.desks = network_desks(
@@ -36,6 +41,7 @@ class Queues:
             load_desk_plans(),
             self._background,
             first_weekday=plan.start.weekday(),
+            background=background,
         )
         self.coordinator = CoordinatorDesk(env, load_query_plan())
 
@@ -57,9 +63,7 @@ class Queues:
             float(draws.uniform(*key, draws.REPORTING, person, order.key)),
         )
 
-    def query(
-        self, visit: Visit, source: int, book: GateBook
-    ) -> Generator[simpy.Event, Any, bool]:
+    def query(self, visit: Visit, source: int, book: GateBook) -> Generator[simpy.Event, Any, bool]:
         """Ask one source through the coordinator; True if the answer came before the deadline."""
         links = book.cal.link_class
 
@@ -89,9 +93,7 @@ class Queues:
         return self.plan.catalogue.groups[order.test].modality
 
 
-def demand_by_desk(
-    plan: Plan, people: Sequence[tuple[Person, list[Order]]]
-) -> dict[int, Orders]:
+def demand_by_desk(plan: Plan, people: Sequence[tuple[Person, list[Order]]]) -> dict[int, Orders]:
     """Orders on an average working day, by facility and (modality, setting), of the simulated people."""
     modality = [g.modality for g in plan.catalogue.groups]
     count = Counter(
@@ -104,5 +106,3 @@ def demand_by_desk(
     for (facility, kind, setting), n in count.items():
         out.setdefault(facility, {})[kind, setting] = n / working_days
     return dict(out)
-
-

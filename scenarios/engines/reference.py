@@ -14,6 +14,7 @@ from scenarios.plan import Plan
 from scenarios.world.demand import life, person_traits
 from scenarios.world.life import REFERRED, RETURNED, Life, empty_life
 
+
 @dataclass(frozen=True, slots=True)
 class Person:
     """Who the orders belong to: index, age band and complexity z."""
@@ -83,7 +84,12 @@ class ReferenceWorld:
     """One world for one person. `sharing` False is world 0; `opened` are gates held open."""
 
     def __init__(
-        self, book: GateBook, person: Person, *, sharing: bool, opened: frozenset[Gate] = frozenset()
+        self,
+        book: GateBook,
+        person: Person,
+        *,
+        sharing: bool,
+        opened: frozenset[Gate] = frozenset(),
     ) -> None:
         self.book, self.plan, self.person = book, book.plan, person
         self.sharing, self.opened = sharing, opened
@@ -180,9 +186,7 @@ class ReferenceWorld:
                 return Told(
                     order, code, not needed, needed, found.result, closed, tuple(assessments)
                 )
-        closest = max(
-            assessments, key=lambda a: (min(self.closed(a, needed)), a.result.specimen)
-        )
+        closest = max(assessments, key=lambda a: (min(self.closed(a, needed)), a.result.specimen))
         closed = self.closed(closest, needed)
         code = OrderClass.NEEDED_PERFORMED if needed else OrderClass.LOST + min(closed)
         return Told(

@@ -57,7 +57,9 @@ class Tally(NamedTuple):
     visits: Array  # [6 tiers, 3 settings, 6 kinds]
     away: Array  # [1] visits outside the home province
     lines: Array  # [tests, 2] performed lines in world 0, outpatient and emergency / inpatient
-    elsewhere: Array  # [91] orders by age in days of the newest result elsewhere; last = more or none
+    elsewhere: (
+        Array  # [91] orders by age in days of the newest result elsewhere; last = more or none
+    )
     gap: Array  # [GAP_DAYS] days between consecutive visits to different record groups
     persons: Array  # [1]
     passed: Array  # [GATES] avoidable orders of world 1 whose newest prior passes the gate
@@ -132,7 +134,17 @@ def run_block(key, persons, first, masks, demand, cal, care, period, room, tally
             continue
         prepare(key, person, orders, room.life, room.work, demand, care)
         run_world(
-            key, person, orders, np.int64(WORLD_0), z, age, room.life, room.work, cal, care, room.without
+            key,
+            person,
+            orders,
+            np.int64(WORLD_0),
+            z,
+            age,
+            room.life,
+            room.work,
+            cal,
+            care,
+            room.without,
         )
         _count_world_0(key, person, orders, z, cal, care, period, room, tally)
         run_world(
@@ -339,7 +351,9 @@ def _waiting_saved(orders, period, room):
                 break
             if life.order_visit[p] != visit or life.order_serial[p] > 0:
                 continue
-            without = max(without, _ready(t, room.without.order_class[p], room.without.available[p]))
+            without = max(
+                without, _ready(t, room.without.order_class[p], room.without.available[p])
+            )
             shared = max(shared, _ready(t, room.shared.order_class[p], room.shared.available[p]))
         saved += max(0, without - shared)
     return saved

@@ -30,6 +30,7 @@ from scenarios.plan import Plan
 from scenarios.world.life import empty_life
 
 NEVER = 1 << 60
+QueueMaker = Callable[[simpy.Environment, Plan, Sequence[tuple[Person, list[Order]]]], Queues]
 KEPT_MINUTES = 92 * 1440  # results older than every measurement window are forgotten
 
 
@@ -82,7 +83,9 @@ class Arm:
 class Network:
     """The running network: one clock, every arm, the people and their agenda."""
 
-    def __init__(self, plan: Plan, persons: Sequence[int], masks: Sequence[int], queues: bool) -> None:
+    def __init__(
+        self, plan: Plan, persons: Sequence[int], masks: Sequence[int], queues: QueueMaker | None
+    ) -> None:
         self.plan, self.book = plan, GateBook(plan)
         self.env = simpy.Environment()
         room = empty_life()
@@ -96,7 +99,7 @@ class Network:
                 RulesExchange(self.book, opened) if sharing else NoExchange(),
                 sharing,
                 opened,
-                Queues(self.env, plan, self.people) if queues else None,
+                queues(self.env, plan, self.people) if queues else None,
             )
             for sharing, opened in worlds
         ]
@@ -214,10 +217,17 @@ class Played:
 
 
 def play(
-    plan: Plan, persons: Sequence[int], masks: Sequence[int] = (0,), *, queues: bool = False
+    plan: Plan,
+    persons: Sequence[int],
+    masks: Sequence[int] = (0,),
+    *,
+    queues: QueueMaker | None = None,
 ) -> Played:
-    """Run world 0 and one world for each mask of open gates over the given persons."""
+    """Run world 0 and one world for each mask of open gates over the given persons.
+
+    `queues` builds the desks and the coordinator of one world; without it results and answers come
+    from tables.
+    """
     network = Network(plan, persons, masks, queues)
     network.run()
     return Played(network)
-

@@ -25,7 +25,9 @@ def t_quantile(df: int) -> float:
     return _Z + (z3 + _Z) / (4 * df) + (5 * z5 + 16 * z3 + 3 * _Z) / (96 * df**2)
 
 
-def ratio_interval(numerators: Sequence[float], denominators: Sequence[float]) -> tuple[float, Interval]:
+def ratio_interval(
+    numerators: Sequence[float], denominators: Sequence[float]
+) -> tuple[float, Interval]:
     """Ratio of sums over replications and its 95 % t interval by the jackknife.
 
     With all denominators 1 this is the mean and its t interval. One replication has no interval:

@@ -60,9 +60,7 @@ def ledger_table(plan: Plan, rows: Array) -> pa.Table:
     ]
     minute = rows[:, COLUMN["minute"]]
     months = [f"{m:%Y-%m}" for m in cuts.months]
-    needed = (shared == OrderClass.NEEDED_PERFORMED) | (
-        shared == OrderClass.UNSAFE_MISSED_CHANGE
-    )
+    needed = (shared == OrderClass.NEEDED_PERFORMED) | (shared == OrderClass.UNSAFE_MISSED_CHANGE)
     return pa.table(
         {
             "person": rows[:, COLUMN["person"]].astype(np.int32),

@@ -24,9 +24,9 @@ from scenarios.plan import Plan, compile_plan, input_hashes
 from scenarios.scenario import Scenario, fingerprint
 from vietnam.datafiles import InputError
 
-PERSONS_PER_SECOND = 25_000  # both worlds on one core, measured; only used for the estimate
-ARM_FACTOR = 3.5  # a replication runs twelve more arms
-VISIT_SLOWDOWN = 60
+PERSONS_PER_SECOND = 200_000  # both worlds on one core, measured; only used for the estimate
+ARM_FACTOR = 1.5  # a replication runs twelve more arms and cuts its ledger
+VISIT_SLOWDOWN = 120
 BYTES_PER_WORKER = 400e6
 LEDGER_BYTES_PER_PERSON = 14 * 16 * 8  # about 14 orders in a year, 16 columns
 PARTS = ".parts"
@@ -61,8 +61,8 @@ class Need:
 
     def words(self) -> str:
         return (
-            f"about {_duration(self.seconds)}, {self.memory_bytes / 1e9:.1f} GB of memory, "
-            f"{self.disk_bytes / 1e9:.1f} GB of disk"
+            f"about {_duration(self.seconds)}, {_bytes(self.memory_bytes)} of memory, "
+            f"{_bytes(self.disk_bytes)} of disk"
         )
 
 
@@ -119,7 +119,8 @@ def run_scenario(
         tasks = _tasks(scenario, seed, replications, draws, scale, resolution)
         parts = _parts(folder or Path(spare), plan, tasks)
         tasks = [
-            Task(**{**vars(t), "ledger": parts}) if t.name == "replication-0000" else t for t in tasks
+            Task(**{**vars(t), "ledger": parts}) if t.name == "replication-0000" else t
+            for t in tasks
         ]
         run_tasks(tasks, parts, jobs, _timed(tick, begun))
         done = [read_done(task, parts) for task in tasks]
@@ -167,13 +168,13 @@ def _check(*, replications: int, draws: int, seed: int, jobs: int, scale: float)
 def _refuse_what_does_not_fit(need: Need, folder: Path | None, name: str) -> None:
     memory = _memory_free()
     if memory and need.memory_bytes > memory:
-        problem = f"does not fit: {need.words()}, and {memory / 1e9:.1f} GB of memory are free"
+        problem = f"does not fit: {need.words()}, and {_bytes(memory)} of memory are free"
         raise InputError(name, None, "", problem, "lower --jobs or --scale")
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
         free = shutil.disk_usage(folder).free
         if need.disk_bytes > free:
-            problem = f"does not fit: {need.words()}, and {free / 1e9:.1f} GB of disk are free"
+            problem = f"does not fit: {need.words()}, and {_bytes(free)} of disk are free"
             raise InputError(name, None, "--out", problem, "lower --scale or name another folder")
 
 
@@ -219,6 +220,10 @@ def _timed(tick: Callable[[Progress], None], begun: float) -> Callable[[int, int
         tick(Progress("running replications and parameter draws", done, total, words))
 
     return on_done
+
+
+def _bytes(number: float) -> str:
+    return f"{number / 1e9:.1f} GB" if number >= 1e8 else f"{number / 1e6:.1f} MB"
 
 
 def _duration(seconds: float) -> str:
@@ -277,5 +282,3 @@ def _write(path: Path, content: dict[str, Any]) -> None:
     part = path.with_suffix(".part")
     part.write_bytes(orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY))
     part.replace(path)
-
-

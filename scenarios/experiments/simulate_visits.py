@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from scenarios.engines.queues import Queues
 from scenarios.engines.tally import LEDGER, Room, count_played, empty_room, empty_tally
 from scenarios.engines.visits import Arm, Network, play
 from scenarios.experiments.simulate import BOTH_WORLDS, Counted
@@ -31,7 +32,7 @@ def simulate_visits(
     Perfect-gate arms are played without queues of their own: their gains are read off tables.
     """
     persons = sampled_persons(plan.population, scale)
-    queues = len(persons) == plan.population
+    queues = Queues if len(persons) == plan.population else None
     played = play(plan, persons.tolist(), masks[:1], queues=queues).network
     tally = empty_tally(1 + len(masks))
     ledger = np.zeros((MAX_ORDERS if on_block else 0, len(LEDGER)), np.int64)

@@ -54,9 +54,7 @@ class Done:
 def do(task: Task) -> Done:
     """Run one task. Replications also run the twelve perfect-gate arms and cut their ledger."""
     central = task.kind == "replication"
-    plan = compile_plan(
-        task.scenario, task.values, task.seed, task.number if central else 0
-    )
+    plan = compile_plan(task.scenario, task.values, task.seed, task.number if central else 0)
     if task.resolution == "visits":
         from scenarios.experiments.simulate_visits import simulate_visits as engine
     else:
@@ -159,5 +157,3 @@ def run_tasks(
 def cores() -> int:
     """Processors this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-

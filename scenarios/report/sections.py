@@ -81,9 +81,18 @@ def scale_words(summary: Summary) -> str:
 
 
 def _thin(summary: Summary) -> str:
-    """A warning where the headline stands on few simulated tests."""
+    """A warning where the headline stands on few simulated tests, or on none."""
+    simulated = summary["replications"] * summary["persons"] / max(summary["population"], 1)
     avoided = value_of(summary, "repeats_avoided") or 0.0
-    behind = avoided * summary["persons"] / max(summary["population"], 1) * summary["replications"]
+    repeats = value_of(summary, "cross_facility_repeats_without_sharing") or 0.0
+    seen = round(repeats * simulated)
+    if avoided == 0 and seen:
+        # rule of three: nothing in n trials leaves 3 / n possible at 95 %
+        return (
+            f" None of the {numbers.count(seen)} simulated repeats was avoided; chance alone could "
+            f"hide up to {numbers.percent_digits(min(3 / seen, 1.0))} of 100 at this scale."
+        )
+    behind = avoided * simulated
     if avoided <= 0 or behind >= FEW:
         return ""
     return (

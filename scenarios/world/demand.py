@@ -221,7 +221,18 @@ def _chain(
         out.visit_stay[visits] = stay
         visits += 1
         kind, target, gap = _next_step(
-            seed, replication, person, commune, key, condition, facility, earlier, kind, setting, t, d
+            seed,
+            replication,
+            person,
+            commune,
+            key,
+            condition,
+            facility,
+            earlier,
+            kind,
+            setting,
+            t,
+            d,
         )
         if kind < 0:
             return visits

@@ -48,7 +48,10 @@ class Life(NamedTuple):
 
 
 def empty_life(visits: int = MAX_VISITS, orders: int = MAX_ORDERS) -> Life:
-    v64, v32 = (np.zeros(visits, np.int64) for _ in range(2)), (np.zeros(visits, np.int32) for _ in range(5))
+    v64, v32 = (
+        (np.zeros(visits, np.int64) for _ in range(2)),
+        (np.zeros(visits, np.int32) for _ in range(5)),
+    )
     minute, key = v64
     facility, kind, setting, condition, sender = v32
     return Life(

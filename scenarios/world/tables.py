@@ -158,7 +158,8 @@ def demand_tables(
 def gamma_quantiles(shape: float, points: int = 1001) -> Array:
     """Quantiles of the gamma distribution with mean 1 at the middle of `points` equal steps.
 
-    By integrating the density after x = y**(1/shape), which removes the pole at 0.
+    By integrating the density after x = y**(1/shape), which removes the pole at 0. Draws lie on
+    straight lines between them, so the mean of these lines is what is made 1.
     """
     scale = 1.0 / shape
     top = (shape + 12.0 * math.sqrt(shape) + 20.0) * scale
@@ -167,7 +168,7 @@ def gamma_quantiles(shape: float, points: int = 1001) -> Array:
     density = np.exp(-x / scale)
     cdf = np.concatenate([[0.0], np.cumsum((density[1:] + density[:-1]) * 0.5 * np.diff(y))])
     q = np.interp((np.arange(points) + 0.5) / points, cdf / cdf[-1], x)
-    return np.asarray(q / q.mean())
+    return np.asarray(q / ((q[1:] + q[:-1]).mean() / 2.0))
 
 
 def _cumulative(weights: Array) -> Array:
@@ -277,9 +278,7 @@ def _behind(f: Facility, door: int) -> bool:
     return f.tier == ("", "district", "", "", "central", "private", "elsewhere")[door]
 
 
-def _attraction(
-    f: Facility, at: tuple[float, float], scale: float, door: int, own: int
-) -> float:
+def _attraction(f: Facility, at: tuple[float, float], scale: float, door: int, own: int) -> float:
     """Gravity: beds to the half times exp(-distance/scale); the own district centre counts ten times."""
     if door == 6:
         return 1.0

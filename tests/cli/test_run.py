@@ -108,3 +108,12 @@ def test_the_reproduce_line_repeats_what_was_asked(
     again = dict(engine.calls[1])
     del first["about"]["started"], again["about"]["started"]
     assert again == first
+
+
+def test_an_unfinished_run_in_the_folder_is_said(
+    invoke: Invoke, engine: Engine, tmp_path: Path
+) -> None:
+    (tmp_path / "runs/pilots/.parts").mkdir(parents=True)
+    result = invoke("run", "pilots")
+    assert result.exit_code == 0
+    assert "runs/pilots: an unfinished run lies here" in result.stderr

@@ -94,6 +94,16 @@ def test_a_headline_on_few_simulated_tests_says_so(page: Page) -> None:
     assert "The 75 avoided tests stand on only 12 simulated ones" in thin
 
 
+def test_nothing_avoided_in_a_sample_is_not_nothing_avoided() -> None:
+    summary = example_summary()
+    for name in ("repeats_avoided", "repeats_avoided_share"):
+        summary["measures"][name] |= {"mean": 0.0, "ui95": [0.0, 0.0], "ci95": [0.0, 0.0]}
+    summary["measures"]["cross_facility_repeats_without_sharing"]["mean"] = 30_000 / 0.16
+    text = Page(render(summary)).text
+    assert "None of the 30 000 simulated repeats was avoided" in text
+    assert "up to 0.010 of 100 at this scale" in text
+
+
 def test_a_run_of_everybody_says_so() -> None:
     summary = example_summary() | {"scale": 1.0}
     assert "All 7 550 000 residents were simulated" in Page(render(summary)).text

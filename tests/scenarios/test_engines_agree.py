@@ -30,9 +30,7 @@ STUDIES = [
         },
         id="push, draft 2026, backload",
     ),
-    pytest.param(
-        {"connect": "2024-10-01", "emr": "2024-06-01", "mode": "mandate"}, id="mandate"
-    ),
+    pytest.param({"connect": "2024-10-01", "emr": "2024-06-01", "mode": "mandate"}, id="mandate"),
 ]
 
 
@@ -68,7 +66,14 @@ def both(plan, persons, opened):
 @pytest.mark.parametrize("changes", STUDIES)
 @pytest.mark.parametrize(
     "opened",
-    [None, (), (Gate.REQUESTER_CONNECTED,), (Gate.VALID,), (Gate.ANSWERED, Gate.SEEN), (Gate.ACCEPTED,)],
+    [
+        None,
+        (),
+        (Gate.REQUESTER_CONNECTED,),
+        (Gate.VALID,),
+        (Gate.ANSWERED, Gate.SEEN),
+        (Gate.ACCEPTED,),
+    ],
     ids=["world 0", "world 1", "gate 1 open", "gate 9 open", "gates 7 and 11 open", "gate 12 open"],
 )
 def test_compiled_equals_reference(changes, opened):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 
 from coordinator.rules.gates import Gate
+from scenarios.engines.queues import Queues
 from scenarios.engines.reference import ReferenceWorld, person_orders
 from scenarios.engines.visits import play
 from scenarios.experiments.simulate import WITH_PERFECT_GATES, simulate
@@ -51,12 +54,31 @@ def test_visits_equals_reference_without_queues(changes):
 def test_queues_change_only_result_times_and_answers():
     plan = plan_of(connect="2024-10-01", emr="2024-06-01", regulation="draft-2025")
     persons = sampled_persons(plan.population, 40 / plan.population)
-    calm, busy = play(plan, persons), play(plan, persons, queues=True)
+    calm, busy = play(plan, persons), play(plan, persons, queues=partial(Queues, background=False))
     for arm in (0, 1):
         a, b = calm.told(arm), busy.told(arm)
         assert a.keys() == b.keys()
         assert all(a[key].order == b[key].order for key in a)
     assert busy.network.arms[1].available != calm.network.arms[1].available
+
+
+def test_what_differs_with_queues_follows_from_times_and_answers():
+    """The first order of a person that gets another class saw another result time or answer."""
+    plan = plan_of(connect="2024-10-01", emr="2024-06-01", regulation="draft-2025")
+    persons = sampled_persons(plan.population, 40 / plan.population)
+    calm = play(plan, persons)
+    busy = play(plan, persons, queues=partial(Queues, background=False))
+    allowed = {Gate.PUBLISHED, Gate.ANSWERED}
+    a, b = calm.told(1), busy.told(1)
+    first = {}
+    for key in sorted(a):
+        if a[key].code != b[key].code:
+            first.setdefault(key[0], key)
+    for key in first.values():
+        before = {x.result.order.key: x.failed for x in a[key].assessments}
+        after = {x.result.order.key: x.failed for x in b[key].assessments}
+        for prior in before.keys() & after.keys():
+            assert before[prior] ^ after[prior] <= allowed
 
 
 def test_both_engines_count_the_same():

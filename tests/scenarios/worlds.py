@@ -1,4 +1,4 @@
-"""Small studies for engine tests: a scenario that exercises every gate, in a few hundred persons."""
+"""Small studies for engine tests: scenarios that exercise every gate, in a few hundred persons."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from functools import lru_cache
 from scenarios.parameters import central
 from scenarios.plan import Plan, compile_plan
 from scenarios.scenario import load_scenario
+
+TINY = ("tiny-two-hospitals", "tiny-referral-chain", "tiny-everything-open")
 
 # Values far from the central ones, so that a few hundred persons meet every class and gate.
 LOUD = {
@@ -28,6 +30,12 @@ LOUD = {
 @lru_cache(maxsize=8)
 def plan_of(**changes: str) -> Plan:
     """The pilots with loud parameters and everybody connected from the start."""
-    sets = {**LOUD, **{key.replace("__", "."): value for key, value in changes.items()}}
-    scenario = load_scenario("pilots", sets)
-    return compile_plan(scenario, central(scenario.resolved), 7, 0)
+    return study("pilots", **{**LOUD, **changes})
+
+
+@lru_cache(maxsize=32)
+def study(name: str, seed: int = 7, replication: int = 0, **changes: str) -> Plan:
+    """A scenario of the library at central values; `look__pull="0"` changes a parameter."""
+    sets = {key.replace("__", "."): value for key, value in changes.items()}
+    scenario = load_scenario(name, sets)
+    return compile_plan(scenario, central(scenario.resolved), seed, replication)
