@@ -71,7 +71,7 @@ class Care(NamedTuple):
 
 
 def regulations_of(scenario: Scenario) -> list[Regulation]:
-    """The regulation sets of a scenario in dated order; `recognition: nothing` empties their lists."""
+    """Regulation sets of a scenario in dated order; `recognition: nothing` empties their lists."""
     sets = []
     for row in scenario.regulations:
         if row.regulation not in load_regulations():
@@ -143,7 +143,7 @@ def care_tables(scenario: Scenario, catalogue: Catalogue, values: Mapping[str, f
 def validity_minutes(
     regulations: Sequence[Regulation], catalogue: Catalogue, position: float
 ) -> Array:
-    """Windows [P, 16, 2]; `position` -1 takes the shortest of each range, 0 the central, 1 the longest."""
+    """Windows [P, 16, 2]. `position`: -1 the shortest of a range, 0 the central, 1 the longest."""
     out = np.zeros((len(regulations), len(catalogue.groups), 2), np.int64)
     for r, regulation in enumerate(regulations):
         for g in catalogue.groups:
@@ -156,7 +156,8 @@ def validity_minutes(
                         regulation.key,
                         None,
                         g.key,
-                        f"a result stays valid for {days} days, its repeats count for {g.window_days}",
+                        f"a result stays valid for {days} days, "
+                        f"its repeats count for {g.window_days}",
                         "keep validity at or below the measurement window of the catalogue",
                     )
                 out[r, g.index, s] = round(days * DAY)
@@ -164,7 +165,7 @@ def validity_minutes(
 
 
 def answer_table(load: float) -> Array:
-    """P(answer before the deadline) [source link 4, requester link 4, hour 24]; the weaker link counts."""
+    """P(answer in time) [source link 4, requester link 4, hour 24]; the weaker link counts."""
     measured = load_available_answer()
     return np.array(
         [

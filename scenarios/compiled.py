@@ -1,6 +1,6 @@
 """How engines are compiled: `entry` can be called from Python, `inner` only from compiled code.
 
-`inner` leaves out the wrappers that unpack tables of fifty arrays, which halves the time to compile.
+`inner` leaves out the wrappers that unpack tables of fifty arrays. That halves the time to compile.
 With NUMBA_DISABLE_JIT=1 both are plain functions.
 
 Numba's cache on disk only notices that the file of a function changed, not the files it calls. So
@@ -31,7 +31,7 @@ def _sources() -> str:
 
 
 def _cache_folder() -> Path:
-    """A writable folder for compiled code: beside the package, in the user's cache, or a temporary one."""
+    """A writable folder for compiled code: by the package, in the user's cache, or temporary."""
     name = _PREFIX + _sources()
     for parent in (_HERE / "__pycache__", Path.home() / ".cache" / "lienthong"):
         with contextlib.suppress(OSError):
@@ -42,7 +42,7 @@ def _cache_folder() -> Path:
     return Path(tempfile.gettempdir()) / name
 
 
-numba.config.CACHE_DIR = str(_cache_folder())  # type: ignore[attr-defined]
+numba.config.CACHE_DIR = str(_cache_folder())
 
 # Nothing is allocated in compiled code, so arrays need no reference counts: with them, handing the
 # tables of a study from function to function costs more than the model itself.

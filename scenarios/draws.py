@@ -1,4 +1,6 @@
-"""Random numbers keyed by what they are about: Philox4x32-10 (Salmon et al. 2011, doi 10.1145/2063384.2063405).
+"""Random numbers keyed by what they are about (Philox4x32-10).
+
+Salmon et al. 2011, doi 10.1145/2063384.2063405.
 
 A draw is u(purpose, entity, occurrence) under key (seed, replication). Nothing depends on how many
 draws came before, so worlds, scenarios, engines, shards and parameter draws share every uniform.
@@ -9,6 +11,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+
 from scenarios.compiled import entry
 
 _MASK = np.uint64(0xFFFFFFFF)
@@ -132,7 +135,7 @@ def uniform_of_four(seed, replication, purpose, entity, occurrence):
 
 @entry
 def normal_quantile(u):
-    """Inverse of the standard normal distribution (Acklam's rational form, |relative error| < 1.2e-9)."""
+    """Inverse of the standard normal distribution, by Acklam (|relative error| < 1.2e-9)."""
     if u < 0.02425:
         q = math.sqrt(-2.0 * math.log(u))
         return _tail(q)

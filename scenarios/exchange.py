@@ -1,6 +1,6 @@
-"""The exchange port: what a simulated hospital asks of the coordination service (design, section 5).
+"""The exchange port: what a simulated hospital asks of the coordination service (design 5).
 
-`NoExchange` is world 0, `RulesExchange` the rulebook in memory; an exchange over HTTP is a third one.
+`NoExchange` is world 0, `RulesExchange` the rulebook in memory; a third one will speak HTTP.
 The servers behind the port draw nothing: chance stays on the scenario's side and is enacted.
 """
 
@@ -31,7 +31,7 @@ class Exchange(Protocol):
     def ask(
         self, order: Order, priors: Sequence[Result], answered: Mapping[int, bool]
     ) -> list[Assessment]:
-        """Gates 1 to 10 of each prior, newest first. `answered`: by source, where a query was played."""
+        """Gates 1 to 10 of each prior, newest first. `answered`: by source, where queried."""
 
     def close(self) -> None:
         """Nothing is asked any more."""
@@ -108,7 +108,7 @@ class RulesExchange:
         )
 
     def _publication(self, order: Order, prior: Result, facts: RoutingFacts) -> Publication:
-        """From the index where the source is connected; else as if it had been connected all along."""
+        """From the index if the source is connected; else as if it had been connected all along."""
         if not facts.source_connected:
             return facts.publication
         at = self._published.get((prior.order.visit.person, prior.order.key))

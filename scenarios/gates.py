@@ -1,12 +1,13 @@
 """The twelve gates in plain Python, through coordinator.rules (model section 6).
 
-Every rule is called with its facts; nothing is looked up in tables. `reference` and `visits` use this
-page, and the compiled engine is tested against it.
+Every rule is called with its facts; nothing is looked up in tables. `reference` and `visits` use
+this page, and the compiled engine is tested against it.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -81,7 +82,7 @@ class Order:
 
 @dataclass(slots=True, eq=False)
 class Result:
-    """A performed order: specimen time is the order's minute; a queue sets `available` when it ends."""
+    """A performed order. Its specimen time is the order's minute; a queue sets `available`."""
 
     order: Order
     available: int
@@ -258,9 +259,9 @@ class GateBook:
         return int(self.cal.laboratory_level[facility][self._row(since, t)])
 
     @staticmethod
-    def _row(since: object, t: int) -> int:
+    def _row(since: Iterable[int], t: int) -> int:
         """Last dated row that began at or before t; the first row before that."""
-        return max([0, *(i for i, begin in enumerate(since) if i and begin <= t)])  # type: ignore[call-overload]
+        return max([0, *(i for i, begin in enumerate(since) if i and begin <= t)])
 
     def judged(
         self,
@@ -269,7 +270,7 @@ class GateBook:
         newer_critical: bool,
         routing: Decision | None = None,
     ) -> Assessment:
-        """Gates 1 to 10 of one prior, all evaluated; `routing` if a running network has decided it."""
+        """Gates 1 to 10 of one prior, all evaluated. `routing`: as a running network decided it."""
         decisions = (
             routing or self.routing(order, prior),
             self.identity(order, prior),
@@ -282,14 +283,14 @@ class GateBook:
 
     # ---- gates 11 and 12 -------------------------------------------------------------------------
     def mode(self, visit: Visit, source: int | None) -> str:
-        """Alert mode for a prior from `source`; push reaches what the sender of a transfer attached."""
+        """Alert mode for a prior from `source`; push reaches what the sender attached."""
         mode = MODES[int(self.cal.mode[self._row(self.cal.mode_from, visit.minute)])]
         if mode != "push":
             return mode
         sent_by = self.group(visit.sender) if visit.sender >= 0 else None
-        if visit.kind in (REFERRED, RETURNED) and source is not None and sent_by == source:
-            if self.u(draws.PACKET, visit.person, visit.key) < self.care.packet_sent:
-                return "push"
+        transfer = visit.kind in (REFERRED, RETURNED) and source is not None and sent_by == source
+        if transfer and self.u(draws.PACKET, visit.person, visit.key) < self.care.packet_sent:
+            return "push"
         return MODES[self.cal.push_base]
 
     def seen(self, visit: Visit, mode: str, z: float) -> bool:
@@ -310,7 +311,7 @@ class GateBook:
         x = draws.logit(p) + self.care.specialty[order.visit.condition]
         x += self.cal.facility_effect[order.facility]
         x += self.care.paediatrics if age < CHILD_BANDS else 0.0
-        p = draws.logistic(x) * self.cal.income[order.facility]
+        p = float(draws.logistic(x) * self.cal.income[order.facility])
         return p * (1.0 + self.care.accept_forced) if mode == "mandate" else p
 
     def u_accepted(self, order: Order) -> float:

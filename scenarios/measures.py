@@ -23,7 +23,7 @@ MINUTES_PER_HOUR = 60
 
 @dataclass(frozen=True, slots=True)
 class Ratio:
-    """A measure as numerator over denominator; counts have the denominator 1 and scale with persons."""
+    """A measure as numerator over denominator; a count has denominator 1, scales with persons."""
 
     unit: str
     numerator: float
@@ -49,7 +49,7 @@ def measures(tally: Tally, days: int, society_share: float) -> dict[str, Ratio]:
     recent = tally.recent
     lately = float(_difference(recent))
     last_days = min(90, days)
-    share = dict(scales=False)
+    share = {"scales": False}
     return {
         "orders": Ratio("orders", orders),
         "tests_performed_without_sharing": Ratio("tests", performed[0]),
@@ -79,7 +79,7 @@ def _difference(per_class: Array) -> float:
 
 
 def leaks(tally: Tally) -> dict[str, dict[str, float]]:
-    """Per gate: avoidable orders lost first there, lost only there, and gained if it were perfect."""
+    """Per gate: avoidable orders lost first there, only there, and gained if it were perfect."""
     by_class = tally.classes.sum(axis=2)
     performed = [float(row[~NOT_PERFORMED].sum()) for row in by_class]
     out = {}
@@ -126,7 +126,8 @@ TARGETS: tuple[tuple[str, str, float, float, float, str], ...] = (
         2.1,
         1.8,
         2.6,
-        "BHYT 2017: 168 M visits, 2.1 a card (tienphong.vn 1296077); about 185 M in 2024 unverified",
+        "BHYT 2017: 168 M visits, 2.1 a card (tienphong.vn 1296077); "
+        "about 185 M in 2024 unverified",
     ),
     (
         "inpatient_share",
@@ -142,7 +143,8 @@ TARGETS: tuple[tuple[str, str, float, float, float, str], ...] = (
         3.3,
         2.6,
         4.2,
-        "0.8 bn laboratory tests a year = 4.4 (3.5-5.6) a visit (MoH 2017 with growth); ASSUMPTION: the ten groups hold three quarters of them",
+        "0.8 bn laboratory tests a year = 4.4 (3.5-5.6) a visit (MoH 2017 with growth); "
+        "ASSUMPTION: the ten groups hold three quarters of them",
     ),
     (
         "ultrasound_per_100",
@@ -177,7 +179,8 @@ TARGETS: tuple[tuple[str, str, float, float, float, str], ...] = (
         2.9,
         1.5,
         6.0,
-        "ASSUMPTION: transfer rates by level of vietnam.md section 6, weighted by visits",
+        "ASSUMPTION: transfer rates by level of the level tables in parameters.yaml, "
+        "weighted by visits",
     ),
     (
         "bypass_per_100",
@@ -193,7 +196,8 @@ TARGETS: tuple[tuple[str, str, float, float, float, str], ...] = (
         0.10,
         0.05,
         0.22,
-        "ASSUMPTION; HCMC saw 21.9 % out-of-province visits at the end of 2024 (en.sggp.org.vn post114878)",
+        "ASSUMPTION; HCMC saw 21.9 % out-of-province visits at the end of 2024 "
+        "(en.sggp.org.vn post114878)",
     ),
 )
 

@@ -55,8 +55,8 @@ CROSS_REPEAT[[5, 6, *range(8, 20)]] = True
 class Outcome(NamedTuple):
     """What one world did with each order.
 
-    `order_class` as OrderClass; `failed` the bits of the gates (bit g - 1) that the prior closest to
-    use did not pass; `prior` the order whose result was used or came closest, -1 none.
+    `order_class` as OrderClass; `failed` the bits of the gates (bit g - 1) that the prior closest
+    to use did not pass; `prior` the order whose result was used or came closest, -1 none.
     """
 
     order_class: Array

@@ -1,6 +1,6 @@
-"""The parameter table: central value, range, unit and source of every number; sampling by Latin hypercube.
+"""The parameter table: value, range, unit and source of every number, and its random draws.
 
-McKay, Beckman and Conover 1979 for the hypercube; triangular distributions by inversion.
+Sampling by Latin hypercube (McKay, Beckman, Conover 1979); triangular distributions by inversion.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ def central(parameters: Mapping[str, Parameter]) -> dict[str, float]:
 def latin_hypercube(
     parameters: Mapping[str, Parameter], count: int, seed: int
 ) -> Sequence[dict[str, float]]:
-    """`count` draws of all parameters, each margin stratified; keyed by name, so a new one moves none."""
+    """`count` draws, each parameter stratified and keyed by its name: a new one moves no other."""
     columns = {name: _column(p, count, seed) for name, p in parameters.items()}
     return [{name: column[i] for name, column in columns.items()} for i in range(count)]
 

@@ -1,4 +1,4 @@
-"""The count period and what orders are worth in it: prices, doses, provinces before and after a merger."""
+"""The count period and what orders are worth in it: prices, doses, provinces by date."""
 
 from __future__ import annotations
 

@@ -31,7 +31,8 @@ Array = NDArray[Any]
 class Calendars(NamedTuple):
     """Arrays over F facilities and 16 test groups; times in minutes since the start, NEVER = never.
 
-    `outage_offset[f]:outage_offset[f + 1]` are the outages of facility f's link; row F is the coordinator.
+    `outage_offset[f]:outage_offset[f + 1]` are the outages of facility f's link; row F is the
+    coordinator.
     """
 
     record_group: Array  # [F] facility index that keeps the record

@@ -1,6 +1,7 @@
 """A scenario: a rollout, its laws and its own parameter values, read from one YAML file.
 
-A scenario is the sharing world; its counterfactual is the same file with nobody publishing or asking.
+A scenario is the sharing world. Its counterfactual is the same file with nobody publishing or
+asking.
 """
 
 from __future__ import annotations

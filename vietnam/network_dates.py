@@ -108,7 +108,7 @@ def date_connections(
 def _with_records(
     facilities: Sequence[Facility], days: Mapping[str, dt.date | None]
 ) -> list[Facility]:
-    """What a facility publishes is electronic: its record begins with the connection at the latest."""
+    """What a facility publishes is electronic: its record begins at the connection or before."""
     basis = "ASSUMPTION: electronic records from the connection on, if not before"
     begins = {}
     for facility in facilities:

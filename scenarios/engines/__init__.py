@@ -1,1 +1,1 @@
-"""Engines that turn one life into order classes: reference (oracle), visits (SimPy), population (compiled)."""
+"""Engines from life to order classes: reference (oracle), visits (SimPy), population (compiled)."""

@@ -1,4 +1,4 @@
-"""The twelve gates compiled (model section 6): one function a gate, all evaluated, bits of failures.
+"""The twelve gates compiled (model section 6): all are evaluated, each failure is one bit.
 
 The plain counterpart is scenarios/gates.py; the tests hold the two equal, order by order.
 """
@@ -9,10 +9,9 @@ import math
 
 import numpy as np
 
-
 from scenarios import draws
-from scenarios.compiled import inner
 from scenarios.care import CHILD_BANDS
+from scenarios.compiled import inner
 from scenarios.draws import logistic, logit, pick, uniform
 from scenarios.world.life import EMERGENCY, INPATIENT, REFERRED, RETURNED
 
@@ -28,7 +27,7 @@ CRITICAL_PRIOR = 1 << 12  # not a gate: says that the prior is critical, for old
 
 @inner
 def available_minute(key, person, minute, tier, setting, test, care):
-    """Minute at which the result of an order is there, from the turnaround table of its facility."""
+    """Minute at which the result of an order is there, by the turnaround table of its facility."""
     u = uniform(key[0], key[1], draws.TURNAROUND, person[0], person[1])
     row = care.turnaround[tier, care.modality[test], setting]
     x = u * (row.shape[0] - 1)
@@ -39,7 +38,7 @@ def available_minute(key, person, minute, tier, setting, test, care):
 
 @inner
 def in_outage(row, minute, cal):
-    """Whether link `row` (or the coordinator) is down at a minute; binary search over its intervals."""
+    """Whether link `row` (or the coordinator) is down at a minute, by binary search."""
     low = cal.outage_offset[row]
     high = cal.outage_offset[row + 1]
     first = low
@@ -54,7 +53,7 @@ def in_outage(row, minute, cal):
 
 @inner
 def published_minute(available, specimen, facility, minute, cal):
-    """Minute at which the source publishes a result; as if connected all along where it is not yet."""
+    """Minute of publication; a source not yet connected counts as connected all along."""
     connected = cal.publish_from[facility]
     if connected > minute or available >= connected:
         return available + cal.publish_delay
@@ -71,7 +70,7 @@ def registration_class(key, person, record_group, care):
 
 @inner
 def consent_passes(key, person, visit_key, source, emergency, care):
-    """Gate 6: stated consent by source, one-time code by visit, recorded override in emergencies."""
+    """Gate 6: consent stated by source, one-time code by visit, recorded emergency override."""
     denied = uniform(key[0], key[1], draws.CONSENT, person, source) < care.denied
     code = 0
     if uniform(key[0], key[1], draws.CODE_REQUIRED, person, visit_key) < care.code_required:
@@ -116,7 +115,7 @@ def mode_at(minute, kind, sender_group, source, key, person, visit_key, cal, car
     mode = cal.mode[dated_row(cal.mode_from, minute)]
     if mode != PUSH:
         return mode
-    if (kind == REFERRED or kind == RETURNED) and sender_group == source:
+    if kind in (REFERRED, RETURNED) and sender_group == source:
         sent = uniform(key[0], key[1], draws.PACKET, person, visit_key) < care.packet_sent
         if sent:
             return PUSH

@@ -42,7 +42,7 @@ KEYS = 64  # test x 4 regions
 
 
 class Work(NamedTuple):
-    """Scratch arrays of one person: facts both worlds share, and links from result to older result."""
+    """Scratch arrays of one person: facts both worlds share, links from result to older result."""
 
     available: Array
     u_needed: Array
@@ -100,7 +100,7 @@ def given_orders(key, person, orders, open_mask, z, age, demand, cal, care, life
 
 @inner
 def run_world(key, person, orders, open_mask, z, age, life, work, cal, care, out):
-    """One world over one person's orders (model section 5). `open_mask`: bits of gates held open."""
+    """One world over one person's orders (model 5). `open_mask`: bits of gates held open."""
     work.last[:] = -1
     out.alone[0] = 0
     for o in range(orders):
@@ -147,7 +147,7 @@ def _one_order(key, person, o, slot, open_mask, z, age, life, work, cal, care, o
 
 @inner
 def _scan(o, slot, life, work, cal, care):
-    """(newest prior or -1, own available prior >= 0, -1 own but not available, -2 none of the own)."""
+    """(newest prior or -1, own prior: >= 0 available, -1 not yet available, -2 none)."""
     t = life.order_minute[o]
     group = cal.record_group[life.visit_facility[life.order_visit[o]]]
     window = care.window[life.order_test[o]]
@@ -174,7 +174,7 @@ def _paper(key, person, o, newest, life, work, cal, care):
         if work.available[p] <= t:
             visit = life.order_visit[o]
             kind = life.visit_kind[visit]
-            referred = 1 if kind == REFERRED or kind == RETURNED else 0
+            referred = 1 if kind in (REFERRED, RETURNED) else 0
             chance = care.carried[care.film[life.order_test[o]], referred]
             source = life.visit_facility[life.order_visit[p]]
             if cal.emr_from[source] <= life.order_minute[p]:

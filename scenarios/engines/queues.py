@@ -10,7 +10,6 @@ import simpy
 
 from scenarios import draws
 from scenarios.coordinator_desk import CoordinatorDesk, load_query_plan
-
 from scenarios.desk_network import Orders, network_desks
 from scenarios.desk_plans import load_desk_plans
 from scenarios.engines.reference import Person
@@ -94,7 +93,7 @@ class Queues:
 
 
 def demand_by_desk(plan: Plan, people: Sequence[tuple[Person, list[Order]]]) -> dict[int, Orders]:
-    """Orders on an average working day, by facility and (modality, setting), of the simulated people."""
+    """Orders of the simulated people on an average working day, by facility and desk."""
     modality = [g.modality for g in plan.catalogue.groups]
     count = Counter(
         (o.facility, modality[o.test], SETTINGS[o.visit.setting])

@@ -1,4 +1,4 @@
-"""The oracle: section 5 of the model page in plain Python, one person after another, slow and obvious."""
+"""The oracle: section 5 of the model page in plain Python, person by person, slow and obvious."""
 
 from __future__ import annotations
 
@@ -182,9 +182,9 @@ class ReferenceWorld:
             assessments.append(complete)
             closed = self.closed(complete, needed)
             if not closed:
-                code = OrderClass.UNSAFE_MISSED_CHANGE if needed else OrderClass.SHARED_REUSED
+                used = OrderClass.UNSAFE_MISSED_CHANGE if needed else OrderClass.SHARED_REUSED
                 return Told(
-                    order, code, not needed, needed, found.result, closed, tuple(assessments)
+                    order, int(used), not needed, needed, found.result, closed, tuple(assessments)
                 )
         closest = max(assessments, key=lambda a: (min(self.closed(a, needed)), a.result.specimen))
         closed = self.closed(closest, needed)
@@ -199,7 +199,7 @@ class ReferenceWorld:
         return found.failed - opened
 
     def judged(self, order: Order, priors: Sequence[Result]) -> Iterator[Assessment]:
-        """Gates 1 to 10 of each prior, newest first; a critical one that arrives blocks older ones."""
+        """Gates 1 to 10 of each prior, newest first. A critical arrival blocks the rest."""
         newer_critical = False
         for prior in priors:
             found = self.book.judged(order, prior, newer_critical)

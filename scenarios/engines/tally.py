@@ -1,4 +1,4 @@
-"""Counting in the compiled engine: orders of the count period into classes, volumes and a ledger."""
+"""Counting in the compiled engine: orders of the count period by class, volumes and a ledger."""
 
 from __future__ import annotations
 
@@ -212,7 +212,7 @@ def _by_minute(visits, room):
 
 @inner
 def _count_visits(visits, commune, demand, cal, period, room, tally):
-    """Visits of the count period by tier, setting and kind; gaps between different record groups."""
+    """Visits of the count period by tier, setting and kind; gaps between record groups."""
     life = room.life
     before = -1
     _by_minute(visits, room)
@@ -268,7 +268,7 @@ def _count_world_0(key, person, orders, z, cal, care, period, room, tally):
 
 @inner
 def _newest_elsewhere(o, room, cal):
-    """(order, age in days) of the newest result performed elsewhere within 90 days, else (-1, 91)."""
+    """(order, age in days) of the newest result from elsewhere within 90 days, else (-1, 91)."""
     life = room.life
     t = life.order_minute[o]
     group = cal.record_group[life.visit_facility[life.order_visit[o]]]

@@ -1,8 +1,8 @@
 """SimPy engine: every visit a process, both worlds side by side (model sections 9 and 11).
 
-Below full scale results come from turnaround tables and answers from a table, and this engine equals
-the reference order by order. At full scale the desks of each facility and the coordinator have queues:
-then only the time of a result, `answered` and what follows from them may differ.
+Below full scale, results come from turnaround tables and answers from a table. Then this engine
+equals the reference order by order. At full scale the desks of each facility and the coordinator
+have queues. Then only the time of a result, `answered` and what follows from them may differ.
 """
 
 from __future__ import annotations
@@ -185,7 +185,7 @@ class Network:
     def _queries(
         self, arm: Arm, world: VisitsWorld, orders: Sequence[Order]
     ) -> Generator[simpy.Event, Any, dict[int, bool]]:
-        """One query a source, sent only if the clinician looks; who is not asked has no answer here."""
+        """One query a source, sent only if the clinician looks; who is not asked is not in here."""
         visit, queues = orders[0].visit, arm.queues
         assert queues is not None
         group = self.book.group(visit.facility)

@@ -1,4 +1,4 @@
-"""One scenario against its counterfactual: replications, parameter draws, summary.json and ledger."""
+"""One scenario against its counterfactual: replications, draws, summary.json and ledger."""
 
 from __future__ import annotations
 
@@ -100,9 +100,9 @@ def run_scenario(
 
     `about` goes into the provenance: what only the front door knows, `command` and `started`.
 
-    Finished tasks are kept in `out/.parts`, so an interrupted run goes on where it stopped; the same
-    scenario, seed and size give the same numbers on any number of processes. Raises InputError for
-    sizes that do not fit this machine, before anything is computed.
+    Finished tasks are kept in `out/.parts`, so an interrupted run goes on where it stopped. The
+    same scenario, seed and size give the same numbers on any number of processes. Raises InputError
+    for sizes that do not fit this machine, before anything is computed.
     """
     begun = time.monotonic()
     tick = progress or (lambda _: None)

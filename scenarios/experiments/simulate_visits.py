@@ -81,7 +81,7 @@ def _load_one(arm: Arm, person: int, order: Order, outcome: Outcome) -> None:
 
 
 def _perfect_arms(plan: Plan, persons: Array, masks: tuple[int, ...], classes: Array) -> None:
-    """Arms with a gate held open: their own world 1 comes along, so a gain compares like with like."""
+    """Arms with a gate held open. Their own world 1 comes along: a gain compares like with like."""
     played = play(plan, persons.tolist(), masks).network
     counts = np.zeros((len(masks), *classes.shape[1:]), np.int64)
     for arm, row in zip(played.arms[1:], counts, strict=True):

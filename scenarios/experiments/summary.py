@@ -1,13 +1,15 @@
-"""summary.json: every measure with both intervals, leaks, breakdowns and where the numbers come from."""
+"""summary.json: measures with both intervals, leaks, breakdowns, where the numbers come from."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import reduce
 from typing import Any
 
 import numpy as np
 
+from scenarios.engines.tally import add
 from scenarios.experiments.breakdown import (
     DIMENSIONS,
     MEASURES,
@@ -30,8 +32,6 @@ from scenarios.measures import (
     volumes,
 )
 from scenarios.plan import Plan
-from scenarios.engines.tally import add
-from functools import reduce
 
 PAIRS_SHOWN = 20
 

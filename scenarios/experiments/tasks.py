@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scenarios.engines.tally import LEDGER, Tally
+from scenarios.engines.tally import Tally
 from scenarios.experiments.breakdown import Breakdown, Cuts, add_breakdowns, add_flows, pair_flows
 from scenarios.experiments.simulate import BOTH_WORLDS, WITH_PERFECT_GATES, simulate
 from scenarios.plan import compile_plan
@@ -117,7 +117,7 @@ def _quiet_worker() -> None:
 def run_tasks(
     tasks: list[Task], folder: Path, jobs: int, on_done: Callable[[int, int], None]
 ) -> None:
-    """Run what is not finished yet, on `jobs` processes; finished tasks stay if it is interrupted."""
+    """Run what is not finished yet on `jobs` processes; an interruption keeps finished tasks."""
     waiting = [task for task in tasks if not (folder / f"{task.name}.done").exists()]
     finished = len(tasks) - len(waiting)
     on_done(finished, len(tasks))

@@ -1,8 +1,8 @@
 """One life: visits and order intents of a person, a pure function of (seed, replication, person).
 
-Implements section 3 of the model page (docs/reference/model.md). Compiled by numba, and the same
-functions run uncompiled with NUMBA_DISABLE_JIT=1. Nothing else decides who visits or what is ordered;
-no draw depends on a world, a queue or a result.
+Implements section 3 of the model page (docs/reference/model.md). Compiled by numba; with
+NUMBA_DISABLE_JIT=1 the same functions run uncompiled. Nothing else decides who visits or what is
+ordered; no draw depends on a world, a queue or a result.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _NO_CONDITION = -1
 
 @entry
 def person_traits(seed, replication, person, d):
-    """(commune, age band, sex, insured, chronic programme or -1, frailty, complexity z) of a person."""
+    """(commune, age band, sex, insured, chronic programme or -1, frailty, complexity z)."""
     commune = home_commune(person, d)
     age = pick(d.age_cumulative, uniform(seed, replication, draws.AGE, person, 0))
     sex = 0 if uniform(seed, replication, draws.SEX, person, 0) < 0.5 else 1
@@ -80,8 +80,8 @@ def table_value(quantiles, u):
 def life(seed, replication, person, d, out):
     """Write the visits and orders of one person into `out` (Life arrays).
 
-    Returns (number of visits, number of orders); orders are sorted by minute, then by their ordinal.
-    A number of -1 says that the arrays were too small.
+    Returns (number of visits, number of orders). Orders are sorted by minute, then by their
+    ordinal. A number of -1 says that the arrays were too small.
     """
     commune, age, sex, insured, chronic, frailty, _ = person_traits(seed, replication, person, d)
     rate = d.acute_rate * d.acute_multiplier[sex, age] * frailty * d.season_max
@@ -262,8 +262,8 @@ def _next_step(
 ):
     """(kind, facility, gap in minutes) of the next visit of the episode; kind -1 ends it.
 
-    One uniform decides between transfer, bypass and follow-up, so a scenario that raises one of them
-    changes only the persons at the margin.
+    One uniform decides between transfer, bypass and follow-up, so a scenario that raises one of
+    them changes only the persons at the margin.
     """
     u = uniform(seed, replication, draws.NEXT_STEP, person, key)
     u_gap = uniform(seed, replication, draws.NEXT_GAP, person, key)
@@ -295,7 +295,7 @@ def _next_step(
 
 @inner
 def _work_up(seed, replication, person, visit, orders, d, out):
-    """Order intents of one visit: each group wanted iff u < q, before any earlier result is known."""
+    """Order intents of one visit: a group is wanted iff u < q, no earlier result being known."""
     condition = out.visit_condition[visit]
     setting = out.visit_setting[visit]
     tier = d.facility_tier[out.visit_facility[visit]]
@@ -351,7 +351,7 @@ def _monitoring_q(seed, replication, person, key, condition, test, tier, d):
 
 @inner
 def _sort_orders(orders, out):
-    """Stable sort by minute, ties keep their ordinal: insertion into an index, then one move a column."""
+    """Stable sort by minute, ties keep their ordinal: an index first, then one move a column."""
     rank = out.rank
     minute = out.order_minute
     for i in range(orders):

@@ -23,8 +23,8 @@ MAX_ORDERS = 8192
 class Life(NamedTuple):
     """One person's visits and orders. Times are minutes since the start date.
 
-    `visit_episode` is equal for visits of one illness episode; `visit_sender` is the facility of the
-    visit before in the same episode or -1; `visit_stay` the length of stay in minutes;
+    `visit_episode` is equal for visits of one illness episode; `visit_sender` is the facility of
+    the visit before in the same episode or -1; `visit_stay` the length of stay in minutes;
     `order_serial` counts the repeats within one stay, 0 for the first.
     """
 

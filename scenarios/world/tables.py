@@ -12,12 +12,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from scenarios.world.life import SETTINGS
 from vietnam.calendar import is_working_day
 from vietnam.catalogue import Catalogue
 from vietnam.datafiles import read_yaml
 from vietnam.facilities import Commune, Facility, Network
 from vietnam.places import distance_km
-from scenarios.world.life import SETTINGS
 
 TIERS = ("central", "provincial", "district", "commune", "private", "elsewhere")
 ILLNESS_FILE = Path(__file__).with_name("illness.yaml")
@@ -207,7 +207,7 @@ def _edges(network: Network, kind: str) -> tuple[Array, Array]:
 
 
 def _bypass_edges(network: Network) -> tuple[Array, Array]:
-    """Bypass edges leave the medical centre of a district and stand for the people of the district."""
+    """Bypass edges leave the medical centre of a district and stand for the people around it."""
     ids, cumulative = _edges(network, "bypass")
     centres = [_centre(network, communes) for communes in districts(network).values()]
     return ids[centres], cumulative[centres]
@@ -260,7 +260,7 @@ def _doors(network: Network, every: list[Any], values: Mapping[str, float]) -> d
     before = np.array([c["doors"] for c in every], float)
     after = before.copy()
     after[:, 2:5] *= values["demand.free_movement"]
-    empty = (cumulative[:, :, 0] < 0).any(axis=0)
+    empty = np.asarray((cumulative[:, :, 0] < 0).any(axis=0))
     empty[0] = False
     for shares in (before, after):
         shares[:, empty] = 0.0
@@ -279,7 +279,7 @@ def _behind(f: Facility, door: int) -> bool:
 
 
 def _attraction(f: Facility, at: tuple[float, float], scale: float, door: int, own: int) -> float:
-    """Gravity: beds to the half times exp(-distance/scale); the own district centre counts ten times."""
+    """Gravity: sqrt(beds) * exp(-distance / scale); the own district centre counts ten times."""
     if door == 6:
         return 1.0
     far = scale * (4.0 if door == 4 else 1.0)  # people travel further to a central hospital
@@ -288,7 +288,7 @@ def _attraction(f: Facility, at: tuple[float, float], scale: float, door: int, o
 
 
 def _admit(every: list[Any], scale: float) -> Array:
-    """Admission by tier: none at a station, more at hospitals of higher level. ASSUMPTION factors."""
+    """Admission by tier: none at a station, more at higher hospitals. ASSUMPTION factors."""
     factor = np.array([1.8, 1.4, 1.0, 0.0, 0.7, 1.0])
     base = np.array([c["admit"] for c in every], float) * scale
     return np.minimum(base[:, None] * factor[None, :], 0.9)

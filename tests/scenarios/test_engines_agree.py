@@ -50,16 +50,16 @@ def both(plan, persons, opened):
         n = one_world(
             plan.key, person, mask, plan.demand, plan.calendars, plan.care, life, work, out
         )
-        for o in range(n):
-            fast.append(
-                (
-                    person,
-                    int(life.order_key[o]),
-                    CLASS_NAMES[out.order_class[o]],
-                    int(out.failed[o]),
-                    bool(out.avoidable[o]),
-                )
+        fast.extend(
+            (
+                person,
+                int(life.order_key[o]),
+                CLASS_NAMES[out.order_class[o]],
+                int(out.failed[o]),
+                bool(out.avoidable[o]),
             )
+            for o in range(n)
+        )
     return slow, fast
 
 
