@@ -293,7 +293,8 @@ class GateBook:
             return "push"
         return MODES[self.cal.push_base]
 
-    def seen(self, visit: Visit, mode: str, z: float) -> bool:
+    def look_chance(self, visit: Visit, mode: str, z: float) -> float:
+        """P(clinician looks): habit grows with time, complex persons are looked up more often."""
         care = self.care
         since = max(0, visit.minute - int(self.cal.query_from[visit.facility]))
         habit = 1.0 - math.exp(-since / care.habit_minutes)
@@ -301,7 +302,10 @@ class GateBook:
         p *= care.look_first_day + (1.0 - care.look_first_day) * habit
         if 0.0 < p < 1.0:
             p = draws.logistic(draws.logit(p) + care.look_complexity * z)
-        return self.u(draws.SEEN, visit.person, visit.key) < p
+        return p
+
+    def seen(self, visit: Visit, mode: str, z: float) -> bool:
+        return self.u(draws.SEEN, visit.person, visit.key) < self.look_chance(visit, mode, z)
 
     def acceptance(self, order: Order, mode: str, age: int) -> float:
         """P(clinician takes the earlier result), for a repeat that is not needed."""

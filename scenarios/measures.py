@@ -45,6 +45,8 @@ def measures(tally: Tally, days: int, society_share: float) -> dict[str, Ratio]:
     shared = float(by_class[1][OrderClass.SHARED_REUSED])
     avoided = performed[0] - performed[1] - unsafe
     avoidable = float(tally.avoidable[1])
+    # what was not drawn for anybody: P(looks and accepts), summed over results that got so far
+    expected = avoided - shared + float(tally.expected[0])
     cost = _difference(tally.cost)
     recent = tally.recent
     lately = float(_difference(recent))
@@ -59,6 +61,8 @@ def measures(tally: Tally, days: int, society_share: float) -> dict[str, Ratio]:
         "avoidable": Ratio("tests", avoidable),
         "shared_reused": Ratio("tests", shared),
         "repeats_avoided": Ratio("tests", avoided),
+        "repeats_avoided_expected": Ratio("tests", expected),
+        "repeats_avoided_share_expected": Ratio("share", expected, repeats[0], **share),
         "repeats_avoided_share": Ratio("share", avoided, repeats[0], **share),
         "avoidable_share_avoided": Ratio("share", shared, avoidable, **share),
         "orders_avoided_share": Ratio("share", avoided, orders, **share),

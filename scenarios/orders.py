@@ -65,6 +65,7 @@ class Outcome(NamedTuple):
     avoidable: Array
     newest_failed: Array  # bits of the gates that the newest prior of an avoidable order failed
     available: Array  # minute at which the result of the order is there in this world
+    chance: Array  # P(looks and accepts) of an order whose prior passed gates 1 to 10
     alone: Array  # [1] bits of gates that, held open, could have changed this person's path
 
 
@@ -76,5 +77,6 @@ def empty_outcome(orders: int = MAX_ORDERS) -> Outcome:
         np.zeros(orders, np.int8),
         np.zeros(orders, np.int32),
         np.zeros(orders, np.int64),
+        np.zeros(orders),
         np.zeros(1, np.int32),
     )

@@ -244,6 +244,35 @@ def behaviour_failures(key, person, order, prior, needed, age, z, life, work, ca
 
 
 @inner
+def use_chance(key, person, order, prior, needed, carried, open_mask, age, z, life, cal, care):
+    """P(looks and accepts) for a prior that passed gates 1 to 10, whatever was drawn for it.
+
+    Papers that were carried and not accepted say that the draw of acceptance was high.
+    """
+    visit = life.order_visit[order]
+    facility = life.visit_facility[visit]
+    source = cal.record_group[life.visit_facility[life.order_visit[prior]]]
+    sender = life.visit_sender[visit]
+    sender_group = cal.record_group[sender] if sender >= 0 else np.int32(-1)
+    t = life.order_minute[order]
+    kind = life.visit_kind[visit]
+    visit_key = life.visit_key[visit]
+    mode = mode_at(t, kind, sender_group, source, key, person, visit_key, cal, care)
+    look = 1.0
+    if not open_mask & SEEN_BIT:
+        look = look_probability(mode, t, facility, z, cal, care)
+    if needed:
+        return look * care.accept_needed
+    if open_mask & ACCEPT_BIT:
+        return look
+    condition = life.visit_condition[visit]
+    p = accept_probability(mode, life.order_test[order], facility, condition, age, cal, care)
+    if carried and care.accept_paper < 1.0:
+        p = max(0.0, p - care.accept_paper) / (1.0 - care.accept_paper)
+    return look * p
+
+
+@inner
 def first_gate(bits):
     """Number of the first failed gate, 13 when none failed."""
     for gate in range(1, 13):

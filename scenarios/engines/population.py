@@ -29,6 +29,7 @@ from scenarios.engines.gate_kernel import (
     mode_at,
     routing_failures,
     rule_failures,
+    use_chance,
 )
 from scenarios.orders import GATES
 from scenarios.world.demand import life as make_life
@@ -38,6 +39,7 @@ from scenarios.world.life import FIRST, MAX_ORDERS, REFERRED, RETURNED
 Array = NDArray[Any]
 WORLD_0 = -1  # open_mask of the world without sharing
 GATE_BITS = (1 << GATES) - 1
+BEHAVIOUR_BITS = SEEN_BIT | ACCEPT_BIT
 KEYS = 64  # test x 4 regions
 
 
@@ -118,6 +120,7 @@ def _one_order(key, person, o, slot, open_mask, z, age, life, work, cal, care, o
     out.failed[o] = 0
     out.prior[o] = -1
     out.avoidable[o] = 0
+    out.chance[o] = 0.0
     if life.order_serial[o] > 0:
         return 0
     newest, own = _scan(o, slot, life, work, cal, care)
@@ -134,12 +137,15 @@ def _one_order(key, person, o, slot, open_mask, z, age, life, work, cal, care, o
         if own >= 0 and not needed and u < care.noticed[emr]:
             return 2
         return _stranger(np.int64(3), key, person, o, open_mask, z, age, life, work, cal, care, out)
-    if not needed and _paper(key, person, o, newest, life, work, cal, care):
+    carried = _paper(key, person, o, newest, life, work, cal, care)
+    if carried and not needed and work.u_accepted[o] < care.accept_paper:
         return 4
     out.avoidable[o] = 0 if needed else 1
     if open_mask == WORLD_0:
         return 5 if needed else 6
-    code = _shared(key, person, o, newest, needed, open_mask, z, age, life, work, cal, care, out)
+    code = _shared(
+        key, person, o, newest, needed, carried, open_mask, z, age, life, work, cal, care, out
+    )
     if code == 7 or code == 20:
         return code
     return _stranger(code, key, person, o, open_mask, z, age, life, work, cal, care, out)
@@ -166,7 +172,7 @@ def _scan(o, slot, life, work, cal, care):
 
 @inner
 def _paper(key, person, o, newest, life, work, cal, care):
-    """The newest available prior is carried on paper or film, and accepted."""
+    """Whether the newest available prior is carried on paper or film."""
     t = life.order_minute[o]
     p = newest
     window = care.window[life.order_test[o]]
@@ -180,17 +186,18 @@ def _paper(key, person, o, newest, life, work, cal, care):
             if cal.emr_from[source] <= life.order_minute[p]:
                 chance *= care.paper_after_emr
             u = uniform(key[0], key[1], draws.PAPER, person, life.visit_key[visit])
-            return u < chance and work.u_accepted[o] < care.accept_paper
+            return u < chance
         p = work.older[p]
     return False
 
 
 @inner
-def _shared(key, person, o, newest, needed, open_mask, z, age, life, work, cal, care, out):
+def _shared(key, person, o, newest, needed, carried, open_mask, z, age, life, work, cal, care, out):
     """All twelve gates of every prior, newest first; class of the order and where it was lost."""
     t = life.order_minute[o]
     window = care.window[life.order_test[o]]
     closest = -1
+    used = -1
     newer_critical = False
     p = newest
     while p >= 0 and t - life.order_minute[p] <= window:
@@ -204,11 +211,21 @@ def _shared(key, person, o, newest, needed, open_mask, z, age, life, work, cal, 
             closed = bits & GATE_BITS & ~open_mask
             if needed and open_mask & ACCEPT_BIT:
                 closed |= bits & ACCEPT_BIT  # opening gate 12 does not give up needed repeats
+            if closed & ~BEHAVIOUR_BITS == 0:
+                chance = use_chance(
+                    key, person, o, p, needed, carried, open_mask, age, z, life, cal, care
+                )
+                out.chance[o] = max(out.chance[o], chance)
+            if used >= 0:
+                p = work.older[p]
+                continue
             if closed == 0:
+                used = p
                 out.newest_failed[o] = 0 if p == newest else out.newest_failed[o]
                 out.failed[o] = 0
                 out.prior[o] = p
-                return 20 if needed else 7
+                p = work.older[p]
+                continue
             if p == newest:
                 out.newest_failed[o] = bits & GATE_BITS
             _note_alone(closed, critical, out)
@@ -220,6 +237,8 @@ def _shared(key, person, o, newest, needed, open_mask, z, age, life, work, cal, 
             if critical and closed & RETRIEVED_BITS == 0:
                 newer_critical = True
         p = work.older[p]
+    if used >= 0:
+        return np.int64(20) if needed else np.int64(7)
     return np.int64(5) if needed else np.int64(7 + closest)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from coordinator.rules.decision import Verdict
 from coordinator.rules.gates import Gate
@@ -35,6 +35,7 @@ class Told:
     needed: bool = False
     prior: Result | None = None
     failed: frozenset[Gate] = frozenset()
+    chance: float = 0.0  # P(looks and accepts), if a prior passed gates 1 to 10
     assessments: tuple[Assessment, ...] = field(default=(), repr=False)
 
 
@@ -136,6 +137,7 @@ class ReferenceWorld:
             code = OrderClass.NEEDED_PERFORMED if needed else OrderClass.PERFORMED_REPEAT
             return Told(order, code, avoidable=not needed, needed=needed, prior=priors[0])
         answer = self.shared(order, priors, needed)  # steps 6 and 7
+        answer = replace(answer, chance=self.chance(answer, carried is not None))
         if performed(answer.code):
             return self.stranger(answer)
         return answer
@@ -180,18 +182,53 @@ class ReferenceWorld:
         for found in self.judged(order, priors):
             complete = self.behaviour(order, found, needed)
             assessments.append(complete)
+        for complete in assessments:
             closed = self.closed(complete, needed)
             if not closed:
                 used = OrderClass.UNSAFE_MISSED_CHANGE if needed else OrderClass.SHARED_REUSED
                 return Told(
-                    order, int(used), not needed, needed, found.result, closed, tuple(assessments)
+                    order,
+                    int(used),
+                    not needed,
+                    needed,
+                    complete.result,
+                    closed,
+                    assessments=tuple(assessments),
                 )
         closest = max(assessments, key=lambda a: (min(self.closed(a, needed)), a.result.specimen))
         closed = self.closed(closest, needed)
         code = OrderClass.NEEDED_PERFORMED if needed else OrderClass.LOST + min(closed)
         return Told(
-            order, int(code), not needed, needed, closest.result, closed, tuple(assessments)
+            order,
+            int(code),
+            not needed,
+            needed,
+            closest.result,
+            closed,
+            assessments=tuple(assessments),
         )
+
+    def chance(self, told: Told, carried: bool) -> float:
+        """P(looks and accepts) over the priors that passed gates 1 to 10, whatever was drawn.
+
+        Papers that were carried and not accepted say that the draw of acceptance was high.
+        """
+        order, book, best = told.order, self.book, 0.0
+        for found in told.assessments:
+            if found.failed - self.opened - {Gate.SEEN, Gate.ACCEPTED}:
+                continue
+            mode = book.mode(order.visit, book.group(found.result.order.facility))
+            look = book.look_chance(order.visit, mode, self.person.complexity)
+            look = 1.0 if Gate.SEEN in self.opened else look
+            take = book.care.accept_needed
+            if not told.needed:
+                take = book.acceptance(order, mode, self.person.age)
+                paper = book.care.accept_paper
+                if carried and paper < 1.0:
+                    take = max(0.0, take - paper) / (1.0 - paper)
+                take = 1.0 if Gate.ACCEPTED in self.opened else take
+            best = max(best, look * take)
+        return best
 
     def closed(self, found: Assessment, needed: bool) -> frozenset[Gate]:
         """Failed gates that are not held open; gate 12 held open gives up no needed repeat."""
@@ -249,6 +286,7 @@ class ReferenceWorld:
             told.needed,
             told.prior,
             told.failed,
+            told.chance,
             told.assessments,
         )
 

@@ -62,6 +62,7 @@ class Tally(NamedTuple):
     )
     gap: Array  # [GAP_DAYS] days between consecutive visits to different record groups
     persons: Array  # [1]
+    expected: Array  # [2] sum of chances in world 1: repeats not needed, and needed ones
     passed: Array  # [GATES] avoidable orders of world 1 whose newest prior passes the gate
 
 
@@ -82,6 +83,7 @@ def empty_tally(arms: int) -> Tally:
         elsewhere=np.zeros(92, i),
         gap=np.zeros(GAP_DAYS, i),
         persons=np.zeros(1, i),
+        expected=np.zeros(2),
         passed=np.zeros(GATES, i),
     )
 
@@ -306,6 +308,7 @@ def _count_pair(orders, period, room, tally):
         _value(1, o, price, dose, late, room.shared, tally)
         code = room.shared.order_class[o]
         failed = room.shared.failed[o]
+        tally.expected[0 if room.shared.avoidable[o] else 1] += room.shared.chance[o]
         if room.shared.avoidable[o]:
             for gate in range(GATES):
                 if room.shared.newest_failed[o] & (1 << gate) == 0:

@@ -75,6 +75,7 @@ def _load_one(arm: Arm, person: int, order: Order, outcome: Outcome) -> None:
     outcome.failed[o] = sum(1 << (gate - 1) for gate in told.failed)
     outcome.prior[o] = told.prior.order.number if told.prior else -1
     outcome.avoidable[o] = told.avoidable
+    outcome.chance[o] = told.chance
     outcome.available[o] = arm.available.get((person, o), order.minute)
     newest = told.assessments[0].failed if told.assessments else ()
     outcome.newest_failed[o] = sum(1 << (gate - 1) for gate in newest)

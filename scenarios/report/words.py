@@ -100,6 +100,16 @@ MEASURES: Final[dict[str, Term]] = {
     "repeats_avoided": Term(
         "Repeats avoided", "Số lần lặp lại tránh được", "safely: unsafe reuses are taken off"
     ),
+    "repeats_avoided_expected": Term(
+        "Repeats avoided, expected",
+        "Số lần tránh được, kỳ vọng",
+        "the same number without the chance of looking and accepting: less noise in a small sample",
+    ),
+    "repeats_avoided_share_expected": Term(
+        "Share of repeats avoided, expected",
+        "Tỷ lệ tránh được, kỳ vọng",
+        "per repeat across facilities without sharing",
+    ),
     "repeats_avoided_share": Term(
         "Share of repeats avoided",
         "Tỷ lệ lặp lại tránh được",

@@ -46,7 +46,8 @@ def both(plan, persons, opened):
         )
         for told in world.run(orders):
             gates = sum(1 << (gate - 1) for gate in told.failed)
-            slow.append((person, told.order.key, CLASS_NAMES[told.code], gates, told.avoidable))
+            row = (person, told.order.key, CLASS_NAMES[told.code], gates, told.avoidable)
+            slow.append((*row, round(told.chance, 9)))
         n = one_world(
             plan.key, person, mask, plan.demand, plan.calendars, plan.care, life, work, out
         )
@@ -57,6 +58,7 @@ def both(plan, persons, opened):
                 CLASS_NAMES[out.order_class[o]],
                 int(out.failed[o]),
                 bool(out.avoidable[o]),
+                round(float(out.chance[o]), 9),
             )
             for o in range(n)
         )

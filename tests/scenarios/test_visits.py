@@ -17,7 +17,7 @@ from scenarios.gates import GateBook
 from scenarios.orders import NOT_PERFORMED
 from scenarios.plan import sampled_persons
 from tests.scenarios.test_engines_agree import STUDIES
-from tests.scenarios.worlds import plan_of
+from tests.scenarios.worlds import plan_of, study
 
 MASKS = (0, 1 << (Gate.VALID - 1))
 
@@ -52,8 +52,8 @@ def test_visits_equals_reference_without_queues(changes):
 
 
 def test_queues_change_only_result_times_and_answers():
-    plan = plan_of(connect="2024-10-01", emr="2024-06-01", regulation="draft-2025")
-    persons = sampled_persons(plan.population, 40 / plan.population)
+    plan = study("tiny-two-hospitals")
+    persons = sampled_persons(plan.population, 0.1)
     calm, busy = play(plan, persons), play(plan, persons, queues=partial(Queues, background=False))
     for arm in (0, 1):
         a, b = calm.told(arm), busy.told(arm)
@@ -64,8 +64,8 @@ def test_queues_change_only_result_times_and_answers():
 
 def test_what_differs_with_queues_follows_from_times_and_answers():
     """The first order of a person that gets another class saw another result time or answer."""
-    plan = plan_of(connect="2024-10-01", emr="2024-06-01", regulation="draft-2025")
-    persons = sampled_persons(plan.population, 40 / plan.population)
+    plan = study("tiny-two-hospitals")
+    persons = sampled_persons(plan.population, 0.1)
     calm = play(plan, persons)
     busy = play(plan, persons, queues=partial(Queues, background=False))
     allowed = {Gate.PUBLISHED, Gate.ANSWERED}

@@ -1,4 +1,4 @@
-"""Hand-made worlds for the oracles: Poisson orders of one person, every gate open unless it is shut."""
+"""Hand-made worlds for the oracles: Poisson orders, every gate open unless it is shut."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ from scenarios.world.tables import DemandTables
 from tests.scenarios.worlds import study
 
 WORLD_1 = 0
-MEAN_GAP = 100_000  # minutes between orders, so that whole minutes are as good as a continuous clock
+MEAN_GAP = (
+    100_000  # minutes between orders, so that whole minutes are as good as a continuous clock
+)
 Array = np.ndarray
 
 
@@ -89,16 +91,25 @@ def _everywhere(array: Array, value: int) -> Array:
 
 # What shuts a gate, for every facility and person: changes of (calendars, care).
 SHUT: dict[Gate, Callable[[Calendars, Care], tuple[Calendars, Care]]] = {
-    Gate.REQUESTER_CONNECTED: lambda c, k: (c._replace(query_from=_everywhere(c.query_from, NEVER)), k),
+    Gate.REQUESTER_CONNECTED: lambda c, k: (
+        c._replace(query_from=_everywhere(c.query_from, NEVER)),
+        k,
+    ),
     Gate.SOURCE_ELECTRONIC: lambda c, k: (c._replace(emr_from=_everywhere(c.emr_from, NEVER)), k),
-    Gate.SOURCE_CONNECTED: lambda c, k: (c._replace(publish_from=_everywhere(c.publish_from, NEVER)), k),
+    Gate.SOURCE_CONNECTED: lambda c, k: (
+        c._replace(publish_from=_everywhere(c.publish_from, NEVER)),
+        k,
+    ),
     Gate.PUBLISHED: lambda c, k: (c._replace(publish_delay=1 << 40, backload=-NEVER), k),
     Gate.LINKED: lambda c, k: (c, k._replace(identity_passes=_everywhere(k.identity_passes, 0))),
     Gate.CONSENTED: lambda c, k: (c, k._replace(consent_passes=_everywhere(k.consent_passes, 0))),
     Gate.ANSWERED: lambda c, k: (c, k._replace(answer=_everywhere(k.answer, 0))),
     Gate.MAPPED: lambda c, k: (c._replace(map_from=_everywhere(c.map_from, NEVER)), k),
     Gate.VALID: lambda c, k: (c, k._replace(validity_passes=_everywhere(k.validity_passes, 0))),
-    Gate.RECOGNISED: lambda c, k: (c, k._replace(recognition_passes=_everywhere(k.recognition_passes, 0))),
+    Gate.RECOGNISED: lambda c, k: (
+        c,
+        k._replace(recognition_passes=_everywhere(k.recognition_passes, 0)),
+    ),
     Gate.SEEN: lambda c, k: (c, k._replace(look=_everywhere(k.look, 0))),
     Gate.ACCEPTED: lambda c, k: (c, k._replace(accept=_everywhere(k.accept, 0), accept_needed=0.0)),
 }

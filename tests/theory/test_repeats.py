@@ -1,4 +1,4 @@
-"""The oracles of the model page, section 12: what repeats and avoidance must be where it can be known.
+"""The oracles of the model page, section 12: repeats and avoidance where they can be known.
 
 Streams of orders are made by hand and run through the compiled engine. Each z-test raises a false
 alarm once in 10,000 seeds and would find an error of 1 % of the share (missed once in 1,000 seeds);
@@ -59,7 +59,7 @@ def agrees(shares: Sequence[float], wanted: float, detects: float = 0.01) -> Non
     assert abs(z(shares, wanted)) < FALSE_ALARM
 
 
-# --- P(cross-facility repeat | order at f) ---------------------------------------------------------
+# --- P(cross-facility repeat | order at f) -------------------------------------------------------
 # phi: share of orders at f; lw: orders within the window, mean
 CASES = [
     pytest.param(0.5, 1.0, id="half here, one order in the window"),
@@ -111,11 +111,11 @@ def test_facilities_that_share_a_record_are_one():
     assert abs(z(shares, math.exp(-0.25 * lw) * (1 - math.exp(-0.75 * lw)))) > FALSE_ALARM
 
 
-# --- avoidance: an avoided test does not renew -----------------------------------------------------
+# --- avoidance: an avoided test does not renew ---------------------------------------------------
 
 
 def avoided_share(lw: float, accept: float) -> float:
-    """Renewal: a cycle is the time from one performed test to the next, in units of the mean gap."""
+    """Renewal: a cycle lasts from one performed test to the next, in units of the mean gap."""
     b = 1.0 - accept
     inside = lw if b == 0.0 else -math.expm1(-b * lw) / b
     return 1.0 - 1.0 / (inside + math.exp(-b * lw))
@@ -175,7 +175,7 @@ def test_the_test_of_avoidance_can_fail():
     assert abs(z(avoided, avoided_share(1.0, 0.3))) > FALSE_ALARM
 
 
-# --- gates shut, by hand and in a real study -------------------------------------------------------
+# --- gates shut, by hand and in a real study -----------------------------------------------------
 
 
 def stream(seed: int, orders: int = 4000, facilities: int = 5):
@@ -224,10 +224,16 @@ def test_nobody_connected_in_a_real_study(name):
 
 @pytest.mark.parametrize("name", ["tiny-two-hospitals", "tiny-referral-chain"])
 def test_one_gate_shut_in_a_real_study(name):
-    """With any gate shut nothing is reused, so all twelve runs share one history: what a run lost at
-    gates before its own is the same in all of them, and its own gate holds all that got that far.
+    """With any gate shut nothing is reused, so all twelve runs share one history. What a run lost
+    at gates before its own is the same in all, and its own gate holds all that got that far.
     """
-    plan = study(name, identity__false_link="0")
+    # without electronic records paper and own records must work as with them, to keep that history
+    same_paper = {
+        "paper__after_emr": "1",
+        "local__noticed_emr": "0.3",
+        "local__noticed_paper": "0.3",
+    }
+    plan = study(name, identity__false_link="0", **same_paper)
     lost = {}
     for gate in Gate:
         calendars, care = SHUT[gate](plan.calendars, plan.care)
