@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from lienthong.comparison import Summary, read_summary
+from scenarios.experiments import retell
 from scenarios.report import tale
 from vietnam.datafiles import InputError
 
@@ -33,7 +34,7 @@ def one(run: Path, order: str) -> list[dict[str, Any]]:
     if not found.num_rows:
         problem = "this run has no such order in its count period"
         raise InputError(str(run), None, f"--order {order}", problem, "`--sample 5` names some")
-    return [_story(row, summary) for row in found.to_pylist()]
+    return _told(found.to_pylist(), summary)
 
 
 def sample(run: Path, count: int) -> list[dict[str, Any]]:
@@ -50,7 +51,7 @@ def sample(run: Path, count: int) -> list[dict[str, Any]]:
             rows[kind].append(index)
     chosen = _in_turn(rows, count)
     table = ledger.read().take(chosen)
-    return [_story(row, summary) for row in table.to_pylist()]
+    return _told(table.to_pylist(), summary)
 
 
 def _in_turn(rows: Mapping[str, list[int]], count: int) -> list[int]:
@@ -89,6 +90,18 @@ def _parse(order: str) -> tuple[int, int, int]:
         return numbers[0], numbers[1], numbers[2]
     problem = f"{order[:40]!r} is not PERSON.VISIT.ORDER"
     raise InputError("--order", None, "", problem, "`--sample 5` names some")
+
+
+def _told(rows: list[dict[str, Any]], summary: Summary) -> list[dict[str, Any]]:
+    """Stories of ledger rows; the reference engine adds why each gate was closed, where it can."""
+    plan = retell.plan_of_run(summary)
+    stories = []
+    for row in rows:
+        story = _story(row, summary)
+        if plan is not None:
+            story["reasons"] = retell.reasons(plan, row["person"], [row["order"]]).get(row["order"])
+        stories.append(story)
+    return stories
 
 
 def _story(row: Mapping[str, Any], summary: Summary) -> dict[str, Any]:

@@ -70,6 +70,7 @@ def measures(tally: Tally, days: int, society_share: float) -> dict[str, Ratio]:
         "reach": Ratio("share", float(tally.reach[0]), repeats[0], **share),
         "run_rate": Ratio("tests/year", lately * 365.0 / last_days),
         "cost_avoided_vnd": Ratio("VND", cost),
+        "cost_avoided_provider_vnd": Ratio("VND", cost),
         "cost_avoided_society_vnd": Ratio("VND", cost * society_share),
         "turnaround_saved_hours": Ratio("hours", float(tally.waiting[0]) / MINUTES_PER_HOUR),
         "radiation_avoided_msv": Ratio("mSv", _difference(tally.dose)),

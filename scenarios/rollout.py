@@ -93,7 +93,7 @@ def calendars(
         publish_delay=round(values["publish.delay_hours"] * 60),
         backload=scenario.backload_days * DAY,
         map_from=np.where(mapped, -NEVER, NEVER).astype(np.int64),
-        method=_shares(key, draws.METHOD, shape, values["publish.method_differs"]).astype(np.int8),
+        method=_methods(catalogue, key, shape, values["publish.method_differs"]),
         images=_shares(key, draws.IMAGES, shape, values["publish.images_complete"]).astype(np.int8),
         laboratory_from=level_from,
         laboratory_level=level,
@@ -143,6 +143,15 @@ def _laboratory(facilities: Any, minute: Any) -> tuple[Array, Array]:
             since[f.index, i] = minute(day) if i else -NEVER
             level[f.index, i] = value
     return since, level
+
+
+def _methods(
+    catalogue: Catalogue, key: tuple[int, int], shape: tuple[int, int], share: float
+) -> Array:
+    """Laboratories with another method or unit; pictures and curves have neither."""
+    other = _shares(key, draws.METHOD, shape, share)
+    laboratory = np.array([g.modality == "laboratory" for g in catalogue.groups])
+    return np.asarray(other & laboratory, np.int8)
 
 
 def _shares(key: tuple[int, int], purpose: int, shape: tuple[int, int], share: float) -> Array:

@@ -264,6 +264,7 @@ def _summary(
         "version": _version(),
         "input_hash": everything,
         "world0_hash": world_0,
+        "scenario": plan.scenario.model_dump(mode="json"),
         "world0_inputs": plan.scenario.world_0_inputs(),
         "seed": seed,
         "started": "",

@@ -40,7 +40,7 @@ def tell(row: Mapping[str, Any]) -> list[str]:
     `row`: `order`, `person`, `visit`, `when` (text), `test`, `facility`, `tier`, `needed`,
     `class_without`, `class_with`, `gate` (number, 0 none), `prior_facility` and
     `prior_age_minutes` (None without an earlier result), `failed` (closed gate numbers, None if
-    the ledger does not say).
+    the ledger does not say), `reasons` (closed gate number -> words; may be left out).
     """
     lines = [f"Order {row['order']} (person {row['person']}, visit {row['visit']})"]
     lines.append(f"  {row['when']}: {row['test']} ordered at {row['facility']} ({row['tier']}).")
@@ -82,6 +82,7 @@ def _gates(row: Mapping[str, Any]) -> list[str]:
         mark = "closed" if closed else "open"
         first = "   <- lost here" if number == row["gate"] else ""
         lines.append(f"{number:>2} {term.en:<28}{mark}{first}")
+        lines += [f"     because: {why}" for why in (row.get("reasons") or {}).get(str(number), ())]
     return lines
 
 

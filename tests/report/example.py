@@ -8,6 +8,7 @@ from scenarios.report.words import GATES, MEASURES
 
 UNITS = {
     "repeats_avoided_share": "share",
+    "repeats_avoided_share_expected": "share",
     "orders_avoided_share": "share",
     "avoidable_share_avoided": "share",
     "reach": "share",
@@ -116,6 +117,8 @@ def _measures(without: dict, with_sharing: dict, avoidable: float, reused: float
         "cross_facility_repeats_with_sharing": repeats - reused - unsafe + 2_350,
         "repeats_avoided": reused,
         "repeats_avoided_share": reused / repeats,
+        "repeats_avoided_expected": reused * 1.01,
+        "repeats_avoided_share_expected": reused * 1.01 / repeats,
         "orders_avoided_share": reused / orders,
         "avoidable": avoidable,
         "shared_reused": reused,

@@ -267,7 +267,7 @@ def test_nobody_comes_after_the_end(plan, people):
 
 
 def test_first_doors_that_a_network_lacks_are_not_used():
-    """`tiny` has no station, clinic, central or specialised hospital: people go where there is one."""
+    """`tiny` has no station, clinic, central or special hospital: people go where there is one."""
     plan = study("tiny-two-hospitals")
     tiers = {
         plan.network.facilities[v.facility].tier for vs, _ in lives(plan, 500).values() for v in vs
