@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -17,6 +17,16 @@ from vietnam.datafiles import Document, InputError, read_yaml
 
 FILE = Path(__file__).with_name("parameters.yaml")
 KEYS = {"value", "low", "high", "log", "fixed", "unit", "source"}
+# Limits that do not follow from a unit: outside of them a table of the model means nothing.
+LIMITS = {
+    "demand.chronic_scale": (0.0, 2.4),  # beyond it more than all old people are in a programme
+    "demand.frailty_shape": (0.1, 100.0),
+    "demand.distance_km": (0.1, 10_000.0),
+    "look.habit_days": (0.01, 10_000.0),
+    "link.outage_hours": (0.1, 10_000.0),
+}
+# Shares of one whole: together at most 1, at the ends of their ranges too.
+SHARES_OF_ONE = (("identity.typo", "identity.old_card", "identity.no_id"),)
 # Parameters that change the world without sharing; scenarios that differ in one cannot be compared.
 WORLD_0_GROUPS = ("demand", "local", "paper", "need", "price")
 
@@ -93,18 +103,30 @@ def problem_of(p: Parameter) -> str | None:
         return f"value {p.value} lies outside its range {p.low}..{p.high}"
     if p.log and p.low <= 0 and p.low != p.high:
         return f"range {p.low}..{p.high} reaches 0 on a logarithmic scale"
-    least, most = _domain(p.unit)
+    least, most = LIMITS.get(p.name) or _domain(p.unit)
     if p.low < least or p.high > most:
         wanted = f"at least {least:g}" + (f" and at most {most:g}" if most < math.inf else "")
-        return f"value {p.value} ({p.low}..{p.high}) is not a {p.unit}: it must be {wanted}"
+        span = f"{p.value:g}" if p.low == p.high else f"{p.value:g} ({p.low:g} to {p.high:g})"
+        return f"{span} is out of range for {p.unit}: it must be {wanted}"
     return None
+
+
+def joint_problems(parameters: Mapping[str, Parameter]) -> Iterator[tuple[str, str]]:
+    """(a name, what is wrong) for parameters that exclude each other."""
+    for names in SHARES_OF_ONE:
+        total = sum(parameters[name].high for name in names)
+        if total > 1.0:
+            largest = max(names, key=lambda name: parameters[name].high)
+            yield largest, f"{' + '.join(names)} reach {total:g}, more than the whole"
 
 
 def _domain(unit: str) -> tuple[float, float]:
     """What numbers a unit allows: shares lie in 0..1, amounts are not negative."""
     if unit.startswith(("probability", "share", "per ")):
         return 0.0, 1.0
-    if unit.startswith(("logit", "relative change", "position", "correlation")):
+    if unit.startswith(("position", "correlation")):
+        return -1.0, 1.0
+    if unit.startswith(("logit", "relative change")):
         return -math.inf if unit.startswith("logit") else -1.0, math.inf
     return 0.0, math.inf
 

@@ -17,6 +17,7 @@ from scenarios.rollout import Calendars, calendars
 from scenarios.scenario import Scenario, fingerprint
 from scenarios.world.tables import DAY, DemandTables, demand_tables
 from vietnam.catalogue import Catalogue, load_catalogue
+from vietnam.datafiles import InputError
 from vietnam.facilities import Network, load_network
 from vietnam.units import MERGER
 
@@ -58,6 +59,14 @@ def compile_plan(
 ) -> Plan:
     """Arrays for one run. InputError if network, regulations and catalogue do not fit together."""
     network, catalogue = _network(scenario.network), load_catalogue()
+    if not any(commune.population for commune in network.communes):
+        raise InputError(
+            scenario.name,
+            None,
+            "network",
+            f"nobody lives in {scenario.network!r}",
+            "give it communes and residents (docs/reference/network.md)",
+        )
     start, days = study_days(scenario, catalogue)
     key = (seed, replication)
     return Plan(

@@ -10,22 +10,27 @@ import datetime as dt
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from scenarios.parameters import (
     WORLD_0_GROUPS,
     Parameter,
+    joint_problems,
     load_parameters,
     overridden,
     problem_of,
     unknown_parameter,
 )
 from vietnam.datafiles import Document, InputError, did_you_mean, read_yaml
+from vietnam.facilities import network_names
+from vietnam.regulations import load_regulations
 
 LIBRARY = Path(__file__).with_name("library")
 Mode = Literal["pull", "flag", "push", "mandate"]
@@ -33,21 +38,29 @@ MODES: tuple[Mode, ...] = ("pull", "flag", "push", "mandate")
 Number = Annotated[float, Field(ge=-1e12, le=1e12)]
 
 
+def _at(place: str | tuple[str | int, ...], problem: str) -> PydanticCustomError:
+    """A fault between several keys, told at one of them."""
+    path = (place,) if isinstance(place, str) else place
+    return PydanticCustomError("together", "{problem}", {"problem": problem, "place": path})
+
+
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class DatedMode(_Strict):
+class _Dated(_Strict):
+    since: dt.date
+
+
+class DatedMode(_Dated):
     """How results reach the clinician from a day on."""
 
-    since: dt.date
     mode: Mode
 
 
-class DatedRegulation(_Strict):
+class DatedRegulation(_Dated):
     """Which regulation set of vietnam/regulations.yaml is in force from a day on."""
 
-    since: dt.date
     regulation: str
 
 
@@ -78,18 +91,20 @@ class Scenario(_Strict):
     emr: dt.date | Literal["network"] = "network"
     backload_days: int = Field(0, ge=0, le=3650)
     free_movement_from: dt.date = dt.date(2025, 7, 1)
-    parameters: dict[str, float | OwnValue] = Field(default_factory=dict)
+    parameters: dict[str, Number | OwnValue] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _in_order(self) -> Scenario:
-        if not dt.date(2016, 1, 1) <= self.count_from <= self.count_to <= dt.date(2040, 12, 31):
-            raise ValueError("count_from and count_to must be in order, between 2016 and 2040")
+        if not dt.date(2016, 1, 1) <= self.count_from <= dt.date(2040, 12, 31):
+            raise _at("count_from", "the count begins before 2016 or after 2040")
+        if self.count_to < self.count_from:
+            raise _at("count_to", f"the count ends before it begins ({self.count_from})")
         if (self.count_to - self.count_from).days > 3 * 366:
-            raise ValueError("the count period is longer than three years")
-        for rows in (self.modes, self.regulations):
-            days = [row.since for row in rows]
-            if days != sorted(set(days)):
-                raise ValueError("dated rows must be in order, one a day")
+            raise _at("count_to", "the count period is longer than three years")
+        for key, rows in (("modes", self.modes), ("regulations", self.regulations)):
+            for i, (row, following) in enumerate(pairwise(rows), start=1):
+                if following.since <= row.since:
+                    raise _at((key, i, "since"), f"it does not come after {row.since}")
         return self
 
     @cached_property
@@ -153,41 +168,92 @@ def load_scenario(name_or_path: str, sets: Mapping[str, str] | None = None) -> S
             (), "is not a scenario", "start with `name:`, see `lienthong show pilots`"
         )
     content = dict(document.value)
-    content.setdefault("parameters", {})
+    if content.get("parameters") is None:
+        content["parameters"] = {}
     scenario = _validated(document, content)
     return with_sets(scenario, sets or {})
 
 
 def _validated(document: Document, content: dict[str, Any]) -> Scenario:
     try:
-        scenario = Scenario.model_validate(content)
+        scenario = Scenario.model_validate(content, strict=True)
     except ValidationError as error:
         raise _input_error(document, error) from None
     for name in scenario.parameters:
         if name not in load_parameters():
             raise unknown_parameter(name, document.file, document.line("parameters", name))
+    for name in scenario.parameters:
         problem = problem_of(scenario.resolved[name])
         if problem:
             raise document.error(("parameters", name), problem, "keep low <= value <= high, finite")
+    for name, problem in joint_problems(scenario.resolved):
+        raise document.error(("parameters", name), problem, "lower one of them")
+    _known(document, ("network",), scenario.network, network_names(), "network")
+    for i, row in enumerate(scenario.regulations):
+        place = ("regulations", i, "regulation")
+        _known(document, place, row.regulation, load_regulations(), "regulation set")
     return scenario
 
 
+def _known(
+    document: Document, place: tuple[str | int, ...], word: str, known: Iterable[str], kind: str
+) -> None:
+    names = list(known)
+    if kind == "network" and word.endswith((".yaml", ".yml")):
+        if not Path(word).exists():
+            raise document.error(place, f"there is no file {word!r}", "check the name")
+    elif word not in names:
+        raise document.error(place, f"{word!r} is no {kind}", did_you_mean(word, names))
+
+
 def _input_error(document: Document, error: ValidationError) -> InputError:
-    first = error.errors()[0]
-    place = tuple(
-        p for p in first["loc"] if not (isinstance(p, str) and p in ("date", "OwnValue", "float"))
-    )
+    """The first thing that is wrong, in the words of a scenario file."""
+    errors = error.errors(include_url=False)
+    # an unknown key explains a missing one, so it is told first
+    first = min(errors, key=lambda e: e["type"] != "extra_forbidden")
+    # of a value that may be several things, what came closest went deepest
+    first = max((e for e in errors if _place(e)[:2] == _place(first)[:2]), key=_depth)
+    place = _place(first)
     if first["type"] == "extra_forbidden":
-        known = OwnValue.model_fields if len(place) > 1 else Scenario.model_fields
-        return document.error(place, "unknown key", did_you_mean(str(place[-1]), known))
+        known = _ROWS.get(str(place[0]), Scenario) if len(place) > 1 else Scenario
+        return document.error(
+            place, "unknown key", did_you_mean(str(place[-1]), known.model_fields)
+        )
     if first["type"] == "missing":
         return document.error(place, "is missing", "add it; `lienthong show pilots` has an example")
-    got = first.get("input")
-    shown = f"{got!r}"[:60]
-    message = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "together":
+        place = first["ctx"]["place"]
+        return document.error(place, first["msg"], "correct one of the two")
+    allowed = dict.fromkeys(_allowed(e) for e in errors if _place(e) == place)
+    shown = f"{first.get('input')!r}"[:60]
     return document.error(
-        place, f"{shown} is not allowed: {message}", "see `lienthong schema scenario`"
+        place, f"{shown} is not allowed: {' or '.join(allowed)}", "see `lienthong schema scenario`"
     )
+
+
+_ROWS: dict[str, type[_Strict]] = {
+    "modes": DatedMode,
+    "regulations": DatedRegulation,
+    "parameters": OwnValue,
+}
+_BRANCHES = ("date", "OwnValue", "float", "constrained-float")
+
+
+def _place(error: ErrorDetails) -> tuple[str | int, ...]:
+    """Key path of an error, without the names pydantic gives the members of a union."""
+    return tuple(
+        p for p in error["loc"] if p not in _BRANCHES and not str(p).startswith("literal[")
+    )
+
+
+def _depth(error: ErrorDetails) -> tuple[bool, int]:
+    return error["type"] == "extra_forbidden", len(_place(error))
+
+
+def _allowed(error: ErrorDetails) -> str:
+    message = error["msg"].removeprefix("Input should be ")
+    mapping = ("a valid dictionary or instance of", "a valid dictionary")
+    return "a mapping (key: value)" if message.startswith(mapping) else message
 
 
 def with_sets(scenario: Scenario, sets: Mapping[str, str]) -> Scenario:
@@ -197,8 +263,8 @@ def with_sets(scenario: Scenario, sets: Mapping[str, str]) -> Scenario:
         if key in load_parameters():
             content["parameters"] = {**content["parameters"], key: {"value": _number(key, text)}}
             content["parameters"][key]["source"] = "set on the command line"
-        elif key in ("scale", "backload_days", "recognition", "connect", "emr", "push_base"):
-            content[key] = text
+        elif key in _TOP:
+            content[key] = _TOP[key](key, text)
         elif key == "mode":
             content["modes"] = [{"since": scenario.modes[0].since, "mode": text}]
         elif key == "regulation":
@@ -206,6 +272,26 @@ def with_sets(scenario: Scenario, sets: Mapping[str, str]) -> Scenario:
         else:
             raise unknown_parameter(key, "--set", None)
     return _validated(Document("--set", content), content) if sets else scenario
+
+
+def _word(_: str, text: str) -> str:
+    return text
+
+
+def _day(_: str, text: str) -> dt.date | str:
+    try:
+        return dt.date.fromisoformat(text)
+    except ValueError:
+        return text  # one of the words that may stand there, or refused with them
+
+
+def _whole(key: str, text: str) -> int:
+    value = _number(key, text)
+    if value != int(value):
+        raise InputError(
+            "--set", None, key, f"{text[:40]!r} is not a whole number", "write e.g. 30"
+        )
+    return int(value)
 
 
 def _number(key: str, text: str) -> float:
@@ -216,3 +302,13 @@ def _number(key: str, text: str) -> float:
     if not math.isfinite(value) or abs(value) > 1e12:
         raise InputError("--set", None, key, f"{text[:40]!r} is not a number", "write e.g. 0.25")
     return value
+
+
+_TOP: dict[str, Callable[[str, str], Any]] = {
+    "scale": _number,
+    "backload_days": _whole,
+    "recognition": _word,
+    "connect": _day,
+    "emr": _day,
+    "push_base": _word,
+}

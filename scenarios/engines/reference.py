@@ -12,7 +12,7 @@ from scenarios.gates import RETRIEVED, Assessment, GateBook, Order, Result, Visi
 from scenarios.orders import OrderClass
 from scenarios.plan import Plan
 from scenarios.world.demand import life, person_traits
-from scenarios.world.life import REFERRED, RETURNED, Life, empty_life
+from scenarios.world.life import REFERRED, RETURNED, Life, does_not_fit, empty_life
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ def person_orders(plan: Plan, person: int, room: Life | None = None) -> tuple[Pe
     out = room or empty_life()
     visits, orders = life(*plan.key, person, plan.demand, out)
     if visits < 0:
-        raise OverflowError(f"person {person} has more visits or orders than a life has room for")
+        raise does_not_fit(plan.scenario.name, person)
     made = [
         Visit(
             person,

@@ -27,7 +27,7 @@ def plan_of_run(summary: Mapping[str, Any]) -> Plan | None:
 
 
 def reasons(plan: Plan, person: int, orders: Sequence[int]) -> dict[int, dict[str, list[str]]]:
-    """Order key -> closed gate number (text) -> the rulebook's words, for the prior that came closest."""
+    """Order key -> closed gate number -> the rulebook's words, for the prior that came closest."""
     who, intents = person_orders(plan, person)
     world = ReferenceWorld(GateBook(plan), who, sharing=True)
     wanted = set(orders)

@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from coordinator.rules.gates import Gate
 from scenarios.engines.tally import LEDGER, Room, Tally, empty_room, empty_tally, run_block
 from scenarios.plan import Plan, sampled_persons
-from scenarios.world.life import MAX_ORDERS, MAX_VISITS
-from vietnam.datafiles import InputError
+from scenarios.world.life import does_not_fit
 
 Array = NDArray[Any]
 LEDGER_ROWS = 1 << 18
@@ -61,14 +60,7 @@ def simulate(
             ledger,
         )
         if first < 0:
-            raise InputError(
-                plan.scenario.name,
-                None,
-                "demand.acute_rate",
-                f"person {persons[rows]} has more visits or orders than fit into a life "
-                f"({MAX_VISITS} and {MAX_ORDERS})",
-                "lower demand.acute_rate or raise demand.frailty_shape",
-            )
+            raise does_not_fit(plan.scenario.name, int(persons[rows]))
         if on_block and rows:
             blocks.append(on_block(ledger[:rows].copy()))
     return Counted(tally, blocks)

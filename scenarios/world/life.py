@@ -7,6 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from vietnam.datafiles import InputError
+
 # kinds of visit
 FIRST, FOLLOW_UP, REFERRED, RETURNED, BYPASS, MONITORING = range(6)
 KINDS = ("first", "follow_up", "referred", "returned", "bypass", "monitoring")
@@ -45,6 +47,18 @@ class Life(NamedTuple):
     order_key: NDArray[np.int64]
     rank: NDArray[np.int64]  # scratch of the sort
     moved: NDArray[np.int64]
+
+
+def does_not_fit(scenario: str, person: int) -> InputError:
+    """The refusal of a life that has more visits or orders than its arrays."""
+    return InputError(
+        scenario,
+        None,
+        "demand.acute_rate",
+        f"person {person} has more visits or orders than fit into a life "
+        f"({MAX_VISITS} and {MAX_ORDERS})",
+        "lower demand.acute_rate or raise demand.frailty_shape",
+    )
 
 
 def empty_life(visits: int = MAX_VISITS, orders: int = MAX_ORDERS) -> Life:

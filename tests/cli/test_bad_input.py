@@ -93,7 +93,7 @@ def test_scenario_files_that_cannot_be_used(
     [
         ("network: pilots", "netwrk: pilots", ["s.yaml:", "netwrk", "network"]),
         ("count_from: 2025-02-06", "count_from: someday", ["s.yaml:", "count_from", "someday"]),
-        ("count_to: 2025-11-15", "count_to: 2024-11-15", ["s.yaml", "order"]),
+        ("count_to: 2025-11-15", "count_to: 2024-11-15", ["s.yaml:", "count_to", "before"]),
         ("mode: pull", "mode: shout", ["s.yaml:", "mode", "shout"]),
     ],
 )

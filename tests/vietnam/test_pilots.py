@@ -135,7 +135,9 @@ def test_the_curve_itself_is_the_published_one():
     """630 of 1,650 on 24 September 2025: the curve reaches that share on that day, not before."""
     doc = read_yaml(NETWORKS / "pilots.yaml")
     curves = NetworkFile.model_validate(doc.value).emr
-    rest = next(c for c in curves if c.classes is None and c.provinces is None and "district" in c.tiers)
+    rest = next(
+        c for c in curves if c.classes is None and c.provinces is None and "district" in c.tiers
+    )
     day = reached(rest.points, 0.38)
     assert abs((day - dt.date(2025, 9, 24)).days) <= 7
 
