@@ -17,6 +17,7 @@ from scenarios.desk_plans import SETTINGS, DeskPlan, DeskPlans
 from scenarios.desks import BackgroundLoad, Draw, FacilityDesks
 
 TARGET = 0.8  # ASSUMPTION (0.6-0.85): how busy a desk may be planned in the day shift
+ALONE = 1e-6  # of the planned size: one place a desk, then as many as the simulated people need
 Orders = Mapping[tuple[str, str], float]  # (modality, setting) -> orders on an average working day
 
 
@@ -61,7 +62,7 @@ def network_desks(
 ) -> dict[int, FacilityDesks]:
     """Desks by facility index; `elsewhere` has none (use the table).
 
-    Without `background` the desks are staffed for the simulated people alone.
+    Without `background` only facilities that simulated people visit have desks, for them alone.
     """
     built = {}
     for index, facility in enumerate(facilities):
@@ -69,7 +70,9 @@ def network_desks(
             continue
         plan = plans.for_facility(facility.tier, facility.beds)
         if not background:
-            alone = plan.staffed(simulated.get(index, {}), target)
+            if index not in simulated:
+                continue
+            alone = plan.sized(ALONE).staffed(simulated[index], target)
             built[index] = FacilityDesks(env, alone, first_weekday=first_weekday)
             continue
         staffed = staffing(plan, simulated.get(index, {}), target)

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from pydantic_core import ErrorDetails, PydanticCustomError
 
 from scenarios.parameters import (
     WORLD_0_GROUPS,
@@ -38,10 +37,12 @@ MODES: tuple[Mode, ...] = ("pull", "flag", "push", "mandate")
 Number = Annotated[float, Field(ge=-1e12, le=1e12)]
 
 
-def _at(place: str | tuple[str | int, ...], problem: str) -> PydanticCustomError:
+class _Together(ValueError):
     """A fault between several keys, told at one of them."""
-    path = (place,) if isinstance(place, str) else place
-    return PydanticCustomError("together", "{problem}", {"problem": problem, "place": path})
+
+    def __init__(self, place: tuple[str | int, ...], problem: str) -> None:
+        super().__init__(problem)
+        self.place = place
 
 
 class _Strict(BaseModel):
@@ -96,15 +97,15 @@ class Scenario(_Strict):
     @model_validator(mode="after")
     def _in_order(self) -> Scenario:
         if not dt.date(2016, 1, 1) <= self.count_from <= dt.date(2040, 12, 31):
-            raise _at("count_from", "the count begins before 2016 or after 2040")
+            raise _Together(("count_from",), "the count begins before 2016 or after 2040")
         if self.count_to < self.count_from:
-            raise _at("count_to", f"the count ends before it begins ({self.count_from})")
+            raise _Together(("count_to",), f"the count ends before it begins ({self.count_from})")
         if (self.count_to - self.count_from).days > 3 * 366:
-            raise _at("count_to", "the count period is longer than three years")
+            raise _Together(("count_to",), "the count period is longer than three years")
         for key, rows in (("modes", self.modes), ("regulations", self.regulations)):
             for i, (row, following) in enumerate(pairwise(rows), start=1):
                 if following.since <= row.since:
-                    raise _at((key, i, "since"), f"it does not come after {row.since}")
+                    raise _Together((key, i, "since"), f"it does not come after {row.since}")
         return self
 
     @cached_property
@@ -221,9 +222,9 @@ def _input_error(document: Document, error: ValidationError) -> InputError:
         )
     if first["type"] == "missing":
         return document.error(place, "is missing", "add it; `lienthong show pilots` has an example")
-    if first["type"] == "together":
-        place = first["ctx"]["place"]
-        return document.error(place, first["msg"], "correct one of the two")
+    fault = first.get("ctx", {}).get("error")
+    if isinstance(fault, _Together):
+        return document.error(fault.place, str(fault), "correct one of the two")
     allowed = dict.fromkeys(_allowed(e) for e in errors if _place(e) == place)
     shown = f"{first.get('input')!r}"[:60]
     return document.error(
@@ -239,18 +240,18 @@ _ROWS: dict[str, type[_Strict]] = {
 _BRANCHES = ("date", "OwnValue", "float", "constrained-float")
 
 
-def _place(error: ErrorDetails) -> tuple[str | int, ...]:
+def _place(error: Mapping[str, Any]) -> tuple[str | int, ...]:
     """Key path of an error, without the names pydantic gives the members of a union."""
     return tuple(
         p for p in error["loc"] if p not in _BRANCHES and not str(p).startswith("literal[")
     )
 
 
-def _depth(error: ErrorDetails) -> tuple[bool, int]:
+def _depth(error: Mapping[str, Any]) -> tuple[bool, int]:
     return error["type"] == "extra_forbidden", len(_place(error))
 
 
-def _allowed(error: ErrorDetails) -> str:
+def _allowed(error: Mapping[str, Any]) -> str:
     message = error["msg"].removeprefix("Input should be ")
     mapping = ("a valid dictionary or instance of", "a valid dictionary")
     return "a mapping (key: value)" if message.startswith(mapping) else message

@@ -116,12 +116,18 @@ class Network:
 
     def run(self) -> None:
         """From the first day to the last; every exchange is closed at the end."""
-        for link in range(len(self.plan.calendars.record_group) + 1):
+        for link in sorted(self._links()):
             self._toggle_link(link)
         self.env.process(self._arrivals())
         self.env.run(until=self.plan.days * 1440)
         for arm in self.arms:
             arm.exchange.close()
+
+    def _links(self) -> set[int]:
+        """Links that anything can depend on: facilities visited, their records, the coordinator."""
+        group = self.plan.calendars.record_group
+        visited = {order.facility for _, orders in self.people for order in orders}
+        return visited | {int(group[f]) for f in visited} | {len(group)}
 
     def _toggle_link(self, link: int) -> None:
         """Outages reach the exchanges before anything else that happens in their minute."""
