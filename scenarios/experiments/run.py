@@ -15,6 +15,7 @@ from typing import Any
 
 import orjson
 
+from coordinator.rules.gates import Gate
 from scenarios.experiments.ledger import write_ledger
 from scenarios.experiments.simulate import LEDGER_ROWS, simulate
 from scenarios.experiments.summary import summarise
@@ -26,7 +27,8 @@ from vietnam.datafiles import InputError
 
 PERSONS_PER_SECOND = 200_000  # both worlds on one core, measured; only used for the estimate
 ARM_FACTOR = 1.5  # a replication runs twelve more arms and cuts its ledger
-VISIT_SLOWDOWN = 120
+VISIT_PERSONS_PER_SECOND = 1_000
+SECONDS_PER_BED_AND_DAY = 5e-4  # both worlds: 8 s a day and world for the pilots' 31,000 beds
 BYTES_PER_WORKER = 400e6
 LEDGER_BYTES_PER_PERSON = 14 * 16 * 8  # about 14 orders in a year, 16 columns
 PARTS = ".parts"
@@ -67,13 +69,17 @@ class Need:
 
 
 def estimate(
-    population: int, scale: float, replications: int, draws: int, jobs: int, resolution: str
+    plan: Plan, scale: float, replications: int, draws: int, jobs: int, resolution: str
 ) -> Need:
     """Time, memory and disk of a run, from measured speed; rough, to a factor of two."""
-    persons = max(1, round(population * scale))
+    persons = max(1, round(plan.population * scale))
     work = persons * (draws + replications * ARM_FACTOR) / PERSONS_PER_SECOND
     if resolution == "visits":
-        work *= VISIT_SLOWDOWN
+        # without the compiled shortcut every perfect-gate arm is played
+        work = persons * (draws + replications * (len(Gate) + 1) / 2) / VISIT_PERSONS_PER_SECOND
+        if persons == plan.population:  # queues, with everybody else's orders in them
+            beds = sum(f.beds for f in plan.network.facilities)
+            work += (draws + replications) * plan.days * beds * SECONDS_PER_BED_AND_DAY
     ledger = persons * LEDGER_BYTES_PER_PERSON
     return Need(
         seconds=35.0 + work / min(jobs, replications + draws),
@@ -110,7 +116,7 @@ def run_scenario(
     jobs = jobs or cores()
     _check(replications=replications, draws=draws, seed=seed, jobs=jobs, scale=scale)
     plan = compile_plan(scenario, central(scenario.resolved), seed, 0)
-    need = estimate(plan.population, scale, replications, draws, jobs, resolution)
+    need = estimate(plan, scale, replications, draws, jobs, resolution)
     folder = Path(out) if out is not None else None
     _refuse_what_does_not_fit(need, folder, scenario.name)
     tick(Progress("compiling the engine (once a machine, about half a minute)", 0, 1, need.words()))

@@ -277,7 +277,9 @@ def _next_step(
         transfer = 0.0
     bypass = d.bypass[condition, 1 if t >= d.free_movement_from else 0]
     place = d.commune_place[commune]
-    if d.bypass_cumulative[place, 0] < 0.0 or kind == RETURNED:
+    nowhere = d.bypass_cumulative[place, 0] < 0.0
+    only_here = d.bypass_cumulative[place, 0] >= 1.0 and d.bypass_id[place, 0] == facility
+    if nowhere or only_here or kind == RETURNED:
         bypass = 0.0
     if u < transfer:
         to = d.referral_id[facility, pick(d.referral_cumulative[facility], u_place)]

@@ -232,7 +232,7 @@ def _fill(ids: Array, cumulative: Array, row: Any, weighted: list[tuple[float, i
         return
     share = _cumulative(np.array([w for w, _ in best]))
     ids[row][: len(best)] = [i for _, i in best]
-    ids[row][len(best) :] = best[-1][1]
+    ids[row][len(best) :] = best[0][1]  # never drawn; the next after the last is the first
     cumulative[row][: len(best)] = share
     cumulative[row][len(best) :] = 1.0
 
