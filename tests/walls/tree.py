@@ -12,6 +12,7 @@ PACKAGES = tuple(PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages
 
 # Written by tools, never part of the repository (.gitignore names the same).
 LEFT_BEHIND = {"__pycache__", "runs", "dist", "htmlcov", "node_modules"}
+LEFT_FILES = (".coverage",)
 # Folders with a leading dot that are ours.
 OURS_DOTTED = {".ci"}
 
@@ -22,7 +23,8 @@ def files(*suffixes: str, under: tuple[str, ...] = ("",)) -> Iterator[Path]:
         for folder, folders, names in os.walk(ROOT / top):
             folders[:] = sorted(f for f in folders if _is_ours(f))
             for name in sorted(names):
-                if not suffixes or name.endswith(suffixes):
+                left = name.startswith(LEFT_FILES)
+                if not left and (not suffixes or name.endswith(suffixes)):
                     yield Path(folder) / name
 
 
