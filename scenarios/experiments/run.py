@@ -8,6 +8,7 @@ import shutil
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -150,10 +151,10 @@ def _tasks(
 ) -> list[Task]:
     middle = central(scenario.resolved)
     drawn = latin_hypercube(scenario.resolved, draws, seed) if draws else []
-    common = {"scenario": scenario, "seed": seed, "scale": scale, "resolution": resolution}
+    task = partial(Task, scenario=scenario, seed=seed, scale=scale, resolution=resolution)
     return [
-        *(Task("replication", r, values=middle, **common) for r in range(replications)),  # type: ignore[arg-type]
-        *(Task("draw", d, values=values, **common) for d, values in enumerate(drawn)),  # type: ignore[arg-type]
+        *(task("replication", r, values=middle) for r in range(replications)),
+        *(task("draw", d, values=values) for d, values in enumerate(drawn)),
     ]
 
 
