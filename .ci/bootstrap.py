@@ -66,7 +66,7 @@ def install() -> None:
     pip += ["--no-compile"]
     say("2/3 the libraries of requirements.lock (about 200 MB to fetch, once)")
     run(
-        [*pip, "--require-hashes", "--only-binary", ":all:", "-r", LOCK],
+        [*pip, "--no-deps", "--require-hashes", "--only-binary", ":all:", "-r", LOCK],
         "the libraries could not be installed; is the package index reachable?",
     )
     say("3/3 lienthong itself")
