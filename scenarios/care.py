@@ -149,8 +149,7 @@ def validity_minutes(
         for g in catalogue.groups:
             for s, setting in enumerate(("outpatient", "inpatient")):
                 span = getattr(regulation.validity_days[g.key], setting)
-                side = span.high - span.central if position > 0 else span.central - span.low
-                days = span.central + position * side
+                days = span.at(position)
                 if days > g.window_days:
                     raise InputError(
                         regulation.key,

@@ -72,8 +72,13 @@ BACKGROUND = 60
 SERVICE = 61
 REPORTING = 62
 QUERY_LATENCY = 63
+VALUE = 64
 PARAMETER = 70
 PARAMETER_STRATUM = 71
+NAME_FAMILY = 80
+NAME_MIDDLE = 81
+NAME_GIVEN = 82
+BIRTH = 83
 
 PURPOSES = {k: v for k, v in dict(globals()).items() if k.isupper() and isinstance(v, int)}
 

@@ -16,14 +16,19 @@ import numpy as np
 from coordinator.rules.consent import judge_consent
 from coordinator.rules.decision import Decision, Verdict
 from coordinator.rules.facts import (
+    ConsentFacts,
+    IdentityFacts,
+    MethodComparison,
     OneTimeCode,
     Publication,
+    RecognitionFacts,
     RecognitionRule,
     RoutingFacts,
+    ValidityFacts,
 )
 from coordinator.rules.gates import GATE_OF, Gate
 from coordinator.rules.identity import identity_facts, judge_identity
-from coordinator.rules.reuse import judge_recognition, judge_validity
+from coordinator.rules.reuse import age_band, judge_recognition, judge_validity
 from coordinator.rules.routing import judge_routing
 from scenarios import draws
 from scenarios.care import CHILD_BANDS, regulations_of
@@ -37,6 +42,7 @@ from scenarios.rule_tables import (
     validity_facts,
 )
 from scenarios.scenario import MODES
+from scenarios.world.demand import person_traits
 from scenarios.world.life import EMERGENCY, INPATIENT, REFERRED, RETURNED
 
 KEY_SPAN = 65536
@@ -199,56 +205,96 @@ class GateBook:
         return REGISTRATION_CLASSES[int(draws.pick(shares, u))]
 
     def identity(self, order: Order, prior: Result) -> Decision:
+        return _identity(*self.registrations(order, prior))
+
+    def identity_facts(self, order: Order, prior: Result) -> IdentityFacts:
+        theirs, ours = self.registrations(order, prior)
+        return identity_facts(REGISTRATIONS[theirs], REGISTRATIONS[ours])
+
+    def registrations(self, order: Order, prior: Result) -> tuple[str, str]:
+        """How the person is registered where the result is, and where the order is written."""
         person = order.visit.person
         theirs = self.registration(person, self.group(prior.order.facility))
-        return _identity(theirs, self.registration(person, self.group(order.facility)))
+        return theirs, self.registration(person, self.group(order.facility))
 
     def consent(self, order: Order, prior: Result) -> Decision:
+        return _consent(self.consent_facts(order, prior))
+
+    def consent_facts(self, order: Order, prior: Result) -> ConsentFacts:
         visit, source = order.visit, self.group(prior.order.facility)
-        denied = self.u(draws.CONSENT, visit.person, source) < self.care.denied
-        code = OneTimeCode.NOT_DEMANDED
-        if self.u(draws.CODE_REQUIRED, visit.person, visit.key) < self.care.code_required:
-            u = self.u(draws.CODE_OBTAINED, visit.person, visit.key)
-            obtained = u < self.care.code_obtained
-            code = OneTimeCode.OBTAINED if obtained else OneTimeCode.NOT_OBTAINED
-        return _consent(consent_facts(denied, code, visit.setting == EMERGENCY))
+        denied = self.denies(visit.person, source)
+        return consent_facts(denied, self.one_time_code(visit), visit.setting == EMERGENCY)
+
+    def denies(self, person: int, source: int) -> bool:
+        """Whether a person denies others what one record system holds of them."""
+        return self.u(draws.CONSENT, person, source) < self.care.denied
+
+    def one_time_code(self, visit: Visit) -> OneTimeCode:
+        if self.u(draws.CODE_REQUIRED, visit.person, visit.key) >= self.care.code_required:
+            return OneTimeCode.NOT_DEMANDED
+        obtained = self.u(draws.CODE_OBTAINED, visit.person, visit.key) < self.care.code_obtained
+        return OneTimeCode.OBTAINED if obtained else OneTimeCode.NOT_OBTAINED
 
     def critical(self, prior: Result) -> bool:
         order = prior.order
         return self.u(draws.CRITICAL, order.visit.person, order.key) < self.care.critical
 
     def validity(self, order: Order, prior: Result, newer_critical: bool) -> Decision:
-        inpatient = int(order.visit.setting == INPATIENT)
-        window = self.care.validity[self.policy(order.minute), order.test, inpatient]
-        kind = self.care.result_class[order.test]
-        method = self.cal.method
-        event = self.u(draws.INTERVENING, order.visit.person, order.key)
-        return _validity(
-            validity_facts(
-                expired=bool(order.minute - prior.specimen > window),
-                method=bool(
-                    method[order.facility, order.test] != method[prior.order.facility, order.test]
-                ),
-                critical=self.critical(prior),
-                intervening=bool(event < self.care.intervening[kind]),
-                newer_critical=newer_critical,
-            )
+        return _validity(self.validity_facts(order, prior, newer_critical))
+
+    def validity_facts(self, order: Order, prior: Result, newer_critical: bool) -> ValidityFacts:
+        return validity_facts(
+            age=age_band(order.minute - prior.specimen, *self.intervals(order)),
+            method=self.method_comparison(order, prior),
+            critical=self.critical(prior),
+            intervening=self.intervening(order),
+            newer_critical=newer_critical,
         )
 
+    def intervening(self, order: Order) -> bool:
+        """Whether something happened to the person since, as the clinician knows and writes."""
+        kind = self.care.result_class[order.test]
+        event = self.u(draws.INTERVENING, order.visit.person, order.key)
+        return bool(event < self.care.intervening[kind])
+
+    def intervals(self, order: Order) -> tuple[int, int]:
+        """(retest interval, validity window) of an order, in minutes."""
+        group = self.plan.catalogue.groups[order.test]
+        inpatient = order.visit.setting == INPATIENT
+        policy = self.policy(order.minute)
+        retest = self.regulations[policy].retest_minutes(
+            group.key, inpatient, self.is_child(order.visit.person)
+        )
+        return retest, int(self.care.validity[policy, order.test, int(inpatient)])
+
+    def is_child(self, person: int) -> bool:
+        """Whether retest intervals, which hold for adults, do not hold for this person."""
+        return bool(person_traits(*self.plan.key, person, self.plan.demand)[1] < CHILD_BANDS)
+
+    def method_comparison(self, order: Order, prior: Result) -> MethodComparison:
+        """Two laboratories may measure differently; pictures and curves have no method."""
+        if self.plan.catalogue.groups[order.test].modality != "laboratory":
+            return MethodComparison.INDEPENDENT
+        method = self.cal.method
+        theirs = method[prior.order.facility, order.test]
+        same = method[order.facility, order.test] == theirs
+        return MethodComparison.SAME if same else MethodComparison.DIFFERENT
+
     def recognition(self, order: Order, prior: Result) -> Decision:
+        return _recognition(self.recognition_facts(order, prior))
+
+    def recognition_facts(self, order: Order, prior: Result) -> RecognitionFacts:
         group = self.plan.catalogue.groups[order.test]
         regulation = self.regulations[self.policy(order.minute)]
         there = prior.order.facility
-        return _recognition(
-            recognition_facts(
-                RecognitionRule[regulation.recognition_rule],
-                kind_of(group.result_class),
-                self.level(there, prior.specimen),
-                self.level(order.facility, order.minute),
-                bool(self.cal.accredited[there]),
-                regulation.on_list[group.key],
-                bool(self.cal.images[there, order.test]),
-            )
+        return recognition_facts(
+            RecognitionRule[regulation.recognition_rule],
+            kind_of(group.result_class),
+            self.level(there, prior.specimen),
+            self.level(order.facility, order.minute),
+            bool(self.cal.accredited[there]),
+            regulation.on_list[group.key],
+            bool(self.cal.images[there, order.test]),
         )
 
     def policy(self, t: int) -> int:

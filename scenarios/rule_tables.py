@@ -72,12 +72,12 @@ REGISTRATIONS = {
 
 
 def validity_facts(
-    expired: bool, method: bool, critical: bool, intervening: bool, newer_critical: bool
+    age: AgeBand, method: MethodComparison, critical: bool, intervening: bool, newer_critical: bool
 ) -> ValidityFacts:
     """The facts of gate 9 that vary in a simulation; all others stand at their harmless value."""
     return ValidityFacts(
-        age=AgeBand.EXPIRED_OLD if expired else AgeBand.VALID_OLD,
-        method=MethodComparison.DIFFERENT if method else MethodComparison.SAME,
+        age=age,
+        method=method,
         finding=Finding.CRITICAL if critical else Finding.NORMAL,
         intervening_event=intervening,
         newer_critical=newer_critical,
@@ -102,7 +102,8 @@ def recognition_facts(
     on_list: bool,
     images: bool,
 ) -> RecognitionFacts:
-    """The facts of gate 10; an incomplete imaging result lacks its images, the report is signed."""
+    """The facts of gate 10. An incomplete result lacks its images, if it is one that has images;
+    its report is signed."""
     return RecognitionFacts(
         rule=rule,
         kind=kind,
@@ -110,7 +111,7 @@ def recognition_facts(
         requester_level=LabLevel(requester),
         accredited=accredited,
         on_list=on_list,
-        images_complete=images,
+        images_complete=images or kind is TestKind.LABORATORY,
     )
 
 
@@ -134,10 +135,17 @@ def consent_table() -> Array:
 
 
 def validity_table() -> Array:
-    """int8 [expired 2, method differs 2, critical 2, intervening 2, newer critical 2]."""
+    """int8 [expired 2, method differs 2, critical 2, intervening 2, newer critical 2].
+
+    Of the bands of age only "expired" can close the gate in a simulation, where nothing is
+    abnormal without being critical: one band stands for all on its side.
+    """
     out = np.zeros((2,) * 5, np.int8)
-    for case in product((False, True), repeat=5):
-        out[tuple(map(int, case))] = judge_validity(validity_facts(*case)).permits
+    ages = (AgeBand.VALID_OLD, AgeBand.EXPIRED_OLD)
+    methods = (MethodComparison.SAME, MethodComparison.DIFFERENT)
+    for expired, differs, *others in product((0, 1), repeat=5):
+        facts = validity_facts(ages[expired], methods[differs], *map(bool, others))
+        out[(expired, differs, *others)] = judge_validity(facts).permits
     return out
 
 

@@ -31,6 +31,11 @@ class Span:
     central: float
     high: float
 
+    def at(self, position: float) -> float:
+        """Days at a place in the range: -1 the low end, 0 central, 1 the high end."""
+        side = self.high - self.central if position > 0 else self.central - self.low
+        return self.central + position * side
+
 
 @dataclass(frozen=True)
 class Validity:
@@ -76,10 +81,14 @@ class Regulation:
         self, test: str, inpatient: bool = False, position: Position = "central"
     ) -> int:
         """Validity window of a test group in minutes. KeyError for an unknown group."""
+        places = {"low": -1.0, "central": 0.0, "high": 1.0}
+        return self.validity_at(test, inpatient, places[position])
+
+    def validity_at(self, test: str, inpatient: bool, position: float) -> int:
+        """Validity window in minutes at a place in its range (see ``Span.at``)."""
         validity = self.validity_days[test]
         span = validity.inpatient if inpatient else validity.outpatient
-        days: float = getattr(span, position)
-        return round(days * MINUTES_PER_DAY)
+        return round(span.at(position) * MINUTES_PER_DAY)
 
     def retest_minutes(self, test: str, inpatient: bool = False, child: bool = False) -> int:
         """Retest interval of a group or other test in minutes; 0 = never called a duplicate."""

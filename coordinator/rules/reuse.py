@@ -255,8 +255,12 @@ class Judged:
     """One prior and what was decided about it for this order."""
 
     prior: Prior
-    age: AgeBand
+    validity: ValidityFacts
     decision: Decision
+
+    @property
+    def age(self) -> AgeBand:
+        return self.validity.age
 
 
 @dataclass(frozen=True, slots=True)
@@ -388,4 +392,4 @@ def _judge(order: Order, prior: Prior, newer_critical: bool) -> Judged:
         judge_recognition(prior.recognition),
         age.duplicate,
     )
-    return Judged(prior, age, decision)
+    return Judged(prior, validity, decision)

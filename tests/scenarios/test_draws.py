@@ -87,8 +87,13 @@ FROZEN = {
     "SERVICE": 61,
     "REPORTING": 62,
     "QUERY_LATENCY": 63,
+    "VALUE": 64,
     "PARAMETER": 70,
     "PARAMETER_STRATUM": 71,
+    "NAME_FAMILY": 80,
+    "NAME_MIDDLE": 81,
+    "NAME_GIVEN": 82,
+    "BIRTH": 83,
 }
 # u(seed, replication, purpose, entity, occurrence), written down once: the draws of stored results.
 WRITTEN = [

@@ -130,7 +130,7 @@ ALLOWED = [
         "fhir_profiles/resources.py": "import fhir.resources",
         "hospitals/planted.py": "import fhir_profiles.resources",
     },
-    {"scenarios/charts.py": "import fhir_profiles.systems", "fhir_profiles/systems.py": ""},
+    {"scenarios/charts/planted.py": "import fhir_profiles.systems"},
     {"lienthong/planted.py": "import hospitals, coordinator, scenarios, fhir_server"},
     {**ROOMS, "coordinator/services/planted.py": "import coordinator.rules, fhir_server"},
 ]

@@ -1,0 +1,1 @@
+"""Persons of a scenario replayed over HTTP, and the proof that both clocks tell one story."""

@@ -1,0 +1,55 @@
+"""Codes of orders and results: the local code always, the shared ones where a hospital maps it."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from fhir_profiles import systems
+from scenarios.plan import Plan
+from vietnam.catalogue import TestGroup
+
+Tree = dict[str, Any]
+CATEGORIES: Final = {
+    "laboratory": ("LAB", "laboratory"),
+    "xray": ("RAD", "imaging"),
+    "ultrasound": ("RUS", "imaging"),
+    "ct": ("CT", "imaging"),
+    "mri": ("NMR", "imaging"),
+    "ecg": ("EC", "imaging"),
+    "endoscopy": ("GE", "imaging"),
+}
+"""Modality -> (section of v2-0074, the data class that consents name)."""
+
+
+def region_of(group: TestGroup, region: int) -> str | None:
+    """Key of a body region, None for groups that are not ordered by region."""
+    return group.regions[region] if group.regions else None
+
+
+def test_code(plan: Plan, facility: int, group: TestGroup, region: str | None, at: int) -> Tree:
+    """CodeableConcept of a test as this facility writes it at a minute.
+
+    The local code is the record system's own; without a mapping nobody else can read it.
+    """
+    keeper = plan.network.facilities[int(plan.calendars.record_group[facility])].code
+    place = f"-{region}" if region else ""
+    codings = [{"system": systems.local_code(keeper), "code": f"DV{group.index + 1:02d}{place}"}]
+    if plan.calendars.map_from[facility, group.index] <= at:
+        codings.append({"system": systems.TEST_GROUP, "code": group.key})
+        loinc = group.code(region)
+        if loinc:
+            codings.append({"system": systems.LOINC, "code": loinc})
+    return {"coding": codings, "text": group.name_vi}
+
+
+def body_site(plan: Plan, facility: int, group: TestGroup, region: str | None, at: int) -> Tree:
+    """{"bodySite": [...]} of an order by region, if the hospital maps it; else {}."""
+    if region is None or plan.calendars.map_from[facility, group.index] > at:
+        return {}
+    return {"bodySite": [{"coding": [{"system": systems.BODY_REGION, "code": region}]}]}
+
+
+def method(plan: Plan, facility: int, group: TestGroup) -> Tree:
+    """CodeableConcept of the method that this laboratory uses for a test."""
+    other = bool(plan.calendars.method[facility, group.index])
+    return {"coding": [{"system": systems.METHOD, "code": "other" if other else "usual"}]}
