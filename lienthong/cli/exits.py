@@ -3,7 +3,7 @@
 The one place that turns an exception into a sentence on stderr and an exit code:
 
     InputError, wrong usage            2   bad input; file, line, key, remedy
-    KeyboardInterrupt, Abort         130   finished draws are kept
+    KeyboardInterrupt, Abort         130   what is finished is kept
     OSError, MemoryError               1   the machine said no
     anything else                      1   a fault of ours; --debug shows where
 """
@@ -36,8 +36,8 @@ class Ending(NamedTuple):
 
 
 _REMEDIES: Final = {
-    errno.ENOSPC: "Free some space, then start the same command again: finished draws are kept",
-    errno.EDQUOT: "Free some space, then start the same command again: finished draws are kept",
+    errno.ENOSPC: "Free some space, then start the same command again: what is finished is kept",
+    errno.EDQUOT: "Free some space, then start the same command again: what is finished is kept",
     errno.EACCES: "Choose another folder with --out, or change its permissions",
     errno.EPERM: "Choose another folder with --out, or change its permissions",
     errno.EROFS: "Choose a folder that can be written with --out",
@@ -59,7 +59,7 @@ def ending_of(error: BaseException) -> Ending:
     if isinstance(error, typer.TyperException):
         return Ending(ExitCode.BAD_INPUT, _usage(error))
     if isinstance(error, (KeyboardInterrupt, typer.Abort)):
-        words = "interrupted; finished draws are kept, the same command goes on from there"
+        words = "interrupted; what is finished is kept, the same command goes on from there"
         return Ending(ExitCode.INTERRUPTED, words)
     if isinstance(error, MemoryError):
         words = "out of memory. Use a smaller --scale, fewer --jobs, or fewer --draws"

@@ -11,15 +11,27 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from lienthong.cli import compare, exits, explain, run, scenarios, schema, show
+from lienthong.cli import (
+    compare,
+    drive,
+    exits,
+    explain,
+    load,
+    people,
+    run,
+    scenarios,
+    schema,
+    show,
+    up,
+)
 
 EPILOG = "Example:  lienthong run pilots --scale 0.01"
 
 
 # Words that people who read the design try; said plainly instead of "no such command".
 PLANNED = frozenset(
-    "sweep sensitivity optimise credibility import up coordinator hospital load seed reset people"
-    " drive validate check doctor".split()
+    "sweep sensitivity optimise credibility import coordinator hospital seed reset validate check"
+    " doctor".split()
 )
 
 
@@ -98,7 +110,7 @@ def front(
         typer.echo(context.get_help())
 
 
-for module in (run, scenarios, show, explain, compare, schema):
+for module in (run, scenarios, show, explain, compare, up, people, load, drive, schema):
     name = module.__name__.rpartition(".")[2]
     app.command(name, short_help=module.BRIEF, epilog=module.EPILOG)(getattr(module, name))
 

@@ -32,7 +32,7 @@ MEANINGS: Final = {
     ExitCode.FINE: "fine",
     ExitCode.FAILED: "failed: disk full, out of memory, or a fault of ours",
     ExitCode.BAD_INPUT: "bad input: scenario, option, folder or variable; nothing has run",
-    ExitCode.INTERRUPTED: "interrupted (Ctrl-C); finished draws are kept",
+    ExitCode.INTERRUPTED: "interrupted (Ctrl-C); what is finished is kept",
 }
 
 

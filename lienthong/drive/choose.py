@@ -134,6 +134,14 @@ def _picked(found: list[Story], wanted: Wanted, made: Chosen) -> Chosen:
 
 PRODUCIBLE = frozenset(
     {
+        Verdict.MATCH_CCCD,
+        Verdict.MATCH_BHXH,
+        Verdict.MATCH_SCORE,
+        Verdict.PERMIT_POLICY,
+        Verdict.PERMIT_BREAK_GLASS,
+        Verdict.ASK,
+        Verdict.VALID,
+        Verdict.RECOGNISED,
         Verdict.REVIEW_NAME_AND_BIRTH_ONLY,
         Verdict.REVIEW_SCORE,
         Verdict.DENY_STATED,

@@ -50,6 +50,12 @@ class Verdicts:
         for order in orders:
             self.differences.append(Difference(order, "card", "a card to accept", "none"))
 
+    def add_feedback(self, posted: Counter[str], rows: Iterable[Entry]) -> None:
+        """What clinicians made of cards must stand in the log as it was posted."""
+        logged = Counter(str(row["outcome"]) for row in rows)
+        if logged != posted:
+            self.differences.append(Difference("", "feedback", dict(posted), dict(logged)))
+
     @property
     def equal(self) -> bool:
         return not self.differences
@@ -178,6 +184,9 @@ def _prior(line: Expected, name: str, expected: ExpectedPrior, prior: Entry, dif
             prior["facts"],
         )
         return
+    codes = {rule: code.name for rule, code in expected.verdicts.items()}
+    if codes != prior["verdicts"]:
+        differs(f"verdicts on {name}", codes, prior["verdicts"])
     for rule, facts in expected.facts.items():
         if plain_facts(facts) != prior["facts"].get(rule):
             differs(f"{rule} facts of {name}", plain_facts(facts), prior["facts"].get(rule))

@@ -20,7 +20,14 @@ from typing import Any
 from coordinator.rules.decision import Decision, Verdict
 from coordinator.rules.facts import OrderContext, RoutingFacts
 from coordinator.rules.gates import GATE_OF, Gate
-from coordinator.rules.reuse import Answer, Judged, Prior, decide
+from coordinator.rules.reuse import (
+    Answer,
+    Judged,
+    Prior,
+    decide,
+    judge_recognition,
+    judge_validity,
+)
 from coordinator.rules.reuse import Order as RuleOrder
 from coordinator.rules.routing import judge_routing
 from lienthong.drive.trajectory import Trajectory
@@ -34,15 +41,12 @@ MEMBER = "all"  # in the simulation the members of a test group share their fate
 
 @dataclass(frozen=True)
 class ExpectedPrior:
-    """One earlier result: reasons in order, facts by rule, age in minutes."""
+    """One earlier result: reasons in order, facts and verdicts of every rule that was asked."""
 
     result: Result
     reasons: tuple[Verdict, ...]
     facts: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def age_known(self) -> bool:
-        return "validity" in self.facts
+    verdicts: Mapping[str, Verdict] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,7 @@ class Expected:
     def codes(self) -> set[Verdict]:
         """Every verdict and reason code that this line shows to be the same on both sides."""
         found = {reason for prior in self.priors.values() for reason in prior.reasons}
+        found |= {code for prior in self.priors.values() for code in prior.verdicts.values()}
         found |= {reason for reasons in self.absent.values() for reason in reasons}
         if self.enacted is not None:
             return found | {self.enacted}
@@ -137,19 +142,27 @@ def not_posted(book: GateBook, order: Order, prior: Result) -> tuple[Verdict, ..
 def _stage(book: GateBook, order: Order, prior: Result) -> ExpectedPrior:
     """The first closed stage of a result that was posted; no reasons: it came."""
     facts: dict[str, Any] = {"identity": book.identity_facts(order, prior)}
-    reasons = book.identity(order, prior).blockers
-    if not reasons:
+    decision = book.identity(order, prior)
+    verdicts = {"identity": decision.code}
+    if decision.permits:
         facts["consent"] = book.consent_facts(order, prior)
-        reasons = book.consent(order, prior).blockers
-    if not reasons:
-        routing = book.routing_facts(order, prior)
-        if not routing.source_mapped:
-            reasons = (Verdict.SOURCE_CODE_NOT_MAPPED,)
-        elif not routing.source_link_up:
-            reasons = (Verdict.SOURCE_LINK_DOWN,)
-        elif not routing.answered_in_time:
-            reasons = (Verdict.NO_ANSWER_IN_TIME,)
-    return ExpectedPrior(prior, reasons, facts)
+        decision = book.consent(order, prior)
+        verdicts["consent"] = decision.code
+    if decision.permits:
+        facts["routing"] = _asked(book.routing_facts(order, prior))
+        decision = judge_routing(facts["routing"])
+        verdicts["routing"] = decision.code
+    return ExpectedPrior(prior, decision.blockers, facts, verdicts)
+
+
+def _asked(routing: RoutingFacts) -> RoutingFacts:
+    """What the service learns: an unreadable code is never fetched, 503 is no silence."""
+    mapped, up = routing.source_mapped, routing.source_link_up
+    return RoutingFacts(
+        source_mapped=mapped,
+        source_link_up=up or not mapped,
+        answered_in_time=routing.answered_in_time or not up or not mapped,
+    )
 
 
 def _rule_order(book: GateBook, order: Order) -> RuleOrder:
@@ -180,7 +193,12 @@ def _judged(seen: ExpectedPrior, judged: Judged) -> ExpectedPrior:
         "validity": judged.validity,
         "recognition": judged.prior.recognition,
     }
-    return ExpectedPrior(seen.result, judged.decision.reasons, facts)
+    verdicts = {
+        **seen.verdicts,
+        "validity": judge_validity(judged.validity).code,
+        "recognition": judge_recognition(judged.prior.recognition).code,
+    }
+    return ExpectedPrior(seen.result, judged.decision.reasons, facts, verdicts)
 
 
 def sources(expected: Sequence[Expected], book: GateBook) -> dict[int, Verdict]:

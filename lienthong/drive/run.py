@@ -19,6 +19,7 @@ from lienthong.live.plan import LivePlan
 from vietnam.datafiles import InputError
 
 PAGE: Final = 2000
+LOGS: Final = ("decisions", "feedback")
 FIRST_MORNING: Final = 9 * 60  # minute at which `--as-of DATE` puts the clock
 Tick = Callable[[Any], None]
 
@@ -79,17 +80,19 @@ def drive(
     )
     tick(Stage("choosing persons", wanted.look_at, wanted.look_at))
     plan = events(live.book, chosen.stories)
-    after = _last(http)
+    before = {kind: _last(http, kind) for kind in LOGS}
     wire, started = Wire(live.book, http, tamper), time.monotonic()
     for i, event in enumerate(plan, start=1):
         wire.play(event)
         if i % 50 == 0 or i == len(plan):
             tick(Stage("events", i, len(plan)))
     seconds = time.monotonic() - started
-    log = decisions(http, after)
+    log = rows_of(http, "decisions", before["decisions"])
     key = truth(live.book, chosen.stories)
     verdicts = compare(chosen.stories, log, wire.refused, live.policies.version, key)
     verdicts.add_uncarded(wire.uncarded)
+    verdicts.add_feedback(wire.said, rows_of(http, "feedback", before["feedback"]))
+    verdicts.codes.update({code.name: count for code, count in wire.behaviour.items()})
     return Driven(chosen, verdicts, len(plan), wire.requests, seconds, wanted.each)
 
 
@@ -125,12 +128,12 @@ def check(live: LivePlan, found: Mapping[str, Any]) -> None:
         raise InputError("--url", None, "clock", problem, remedy)
 
 
-def decisions(http: httpx2.Client, after: int) -> Iterator[Mapping[str, Any]]:
-    """The decision log from a row on, page by page."""
+def rows_of(http: httpx2.Client, kind: str, after: int) -> Iterator[Mapping[str, Any]]:
+    """The decision log, or what was said of cards, from a row on, page by page."""
     while True:
-        answer = http.get("/admin/decisions", params={"after": after, "limit": PAGE})
+        answer = http.get(f"/admin/{kind}", params={"after": after, "limit": PAGE})
         if answer.status_code != 200:
-            raise WireError(f"GET /admin/decisions: {answer.status_code} {answer.text[:300]}")
+            raise WireError(f"GET /admin/{kind}: {answer.status_code} {answer.text[:300]}")
         rows: Sequence[Mapping[str, Any]] = answer.json()["rows"]
         yield from rows
         if len(rows) < PAGE:
@@ -138,6 +141,6 @@ def decisions(http: httpx2.Client, after: int) -> Iterator[Mapping[str, Any]]:
         after = rows[-1]["seq"]
 
 
-def _last(http: httpx2.Client) -> int:
-    """The newest row of the log before a replay begins."""
-    return max((row["seq"] for row in decisions(http, 0)), default=0)
+def _last(http: httpx2.Client, kind: str) -> int:
+    """The newest row of a log before a replay begins."""
+    return max((row["seq"] for row in rows_of(http, kind, 0)), default=0)

@@ -7,6 +7,7 @@ by not calling, by a link that is cut, by a hospital that answers 503 or not at 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
@@ -52,6 +53,8 @@ class Wire:
         self.timeline = Timeline(book.plan.start)
         self.refused: set[str] = set()  # order lines whose call was answered with 503
         self.uncarded: list[str] = []  # lines that the story re-uses and that got no card
+        self.behaviour: Counter[Verdict] = Counter()  # what clinicians made of offers
+        self.said: Counter[str] = Counter()  # feedback posted, by outcome
         self.requests = 0
         self._minute = -1
         self._registered: set[tuple[int, int]] = set()
@@ -197,11 +200,15 @@ class Wire:
             offer = offers.get(f"o-{line.identifier.rpartition('|')[2]}")
             if told.code in TAKEN and offer is None:
                 self.uncarded.append(line.identifier)
+            if offer is not None and told.code == OrderClass.LOST + 11:
+                self.behaviour[Verdict.NOT_SEEN] += 1
             if offer is None or told.code not in (*TAKEN, *DECLINED):
                 continue
             card, suggestion = offer
             item: Tree = {"card": card["uuid"], "outcome": "overridden"}
-            if told.code in TAKEN:
+            if told.code not in TAKEN:
+                self.behaviour[Verdict.NOT_ACCEPTED] += 1
+            else:
                 accepted = [{"id": suggestion["uuid"]}]
                 item = {
                     "card": card["uuid"],
@@ -209,6 +216,7 @@ class Wire:
                     "acceptedSuggestions": accepted,
                 }
             said.append(item)
+            self.said[item["outcome"]] += 1
         if said:
             self._send("POST", f"{SERVICE}/feedback", {"feedback": said})
 

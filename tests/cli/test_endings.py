@@ -17,7 +17,7 @@ from vietnam.datafiles import InputError
     ("error", "code", "words"),
     [
         (InputError("a.yaml", 3, "key", "is odd", "Mend it"), 2, "a.yaml:3: key: is odd. Mend it."),
-        (KeyboardInterrupt(), 130, "finished draws are kept"),
+        (KeyboardInterrupt(), 130, "what is finished is kept"),
         (
             OSError(errno.ENOSPC, "No space left on device", "x/y"),
             1,

@@ -110,7 +110,7 @@ def test_ctrl_c_ends_with_130_and_the_same_command_goes_on(tmp_path: Path) -> No
     assert process.returncode == 130
     assert out == ""
     assert err.endswith(
-        "lienthong: interrupted; finished draws are kept, the same command goes on from there\n"
+        "lienthong: interrupted; what is finished is kept, the same command goes on from there\n"
     )
     assert "Traceback" not in err
     kept = len(list(parts.glob("*.done")))

@@ -18,16 +18,8 @@ USED_BY_OTHERS = {
 }
 # Part of a declared library's own interface, imported by name.
 COMES_WITH = {"markupsafe": "jinja2", "click": "typer", "starlette": "fastapi"}
-# Declared before the room that imports it exists; a line leaves when its room arrives.
-WAITING_FOR = {
-    "fhir-resources": "fhir_profiles/resources.py",
-    "fastapi": "fhir_server/app.py",
-    "uvicorn": "lienthong/cli/up.py",
-    "sqlalchemy": "fhir_server/store/sql.py",
-    "httpx2": "fhir_server/client.py",
-    "msgspec": "fhir_server/store/port.py",
-    "structlog": "lienthong/cli/up.py",
-}
+# Declared before the room that imports it exists: name -> that file. A line leaves when it arrives.
+WAITING_FOR: dict[str, str] = {}
 
 
 def declared() -> set[str]:

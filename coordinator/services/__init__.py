@@ -1,0 +1,1 @@
+"""What the coordination service knows and does, one file a service; the rules decide."""

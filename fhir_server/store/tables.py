@@ -1,0 +1,133 @@
+"""The tables of a store, the same in SQLite and PostgreSQL.
+
+Texts that many rows share (types, parameters, code systems) stand once in `name`; rows hold their
+numbers. An index table is kept in the order of its resources, for sorting and for taking a
+resource out; its one index is in the order of a search and covers it: behind the value that is
+looked for come the resources in their order, so that a page of a large result reads no more than a
+page. Migrations make these tables (`migrations/`); a test compares the two.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Double,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    Table,
+    Text,
+    text,
+)
+
+from fhir_server.search.request import COLUMNS
+
+HEAD: Final = "0001"  # the newest migration
+APPLICATION_ID: Final = 0x4C544653  # "LTFS": marks an SQLite file as a store of ours
+
+# Order by code point, as Python does, whatever the language of the database.
+Words: Final = Text().with_variant(Text(collation="C"), "postgresql")
+# SQLite numbers rows of this type by itself; 64 bits in both.
+Key: Final = BigInteger().with_variant(Integer(), "sqlite")
+
+metadata: Final = MetaData()
+
+name: Final = Table(
+    "name",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("text", Words, nullable=False, unique=True),
+)
+setting: Final = Table(
+    "setting",
+    metadata,
+    Column("key", Words, primary_key=True),
+    Column("value", Words, nullable=False),
+)
+resource: Final = Table(
+    "resource",
+    metadata,
+    Column("key", Key, primary_key=True, autoincrement=False),
+    Column("type", Integer, nullable=False),
+    Column("id", Words, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("updated", BigInteger, nullable=False),  # microseconds of UTC
+    Column("deleted", SmallInteger, nullable=False),
+    Column("method", Words, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Index("resource_by_id", "type", "id", unique=True),
+    Index(
+        "resource_by_type",
+        "type",
+        "key",
+        sqlite_where=text("deleted = 0"),
+        postgresql_where=text("deleted = 0"),
+    ),
+    Index("resource_by_update", "type", "updated", "key"),
+)
+history: Final = Table(
+    "history",
+    metadata,
+    Column("resource", Key, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("updated", BigInteger, nullable=False),
+    Column("method", Words, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("resource", "version"),
+    ForeignKeyConstraint(["resource"], ["resource.key"]),
+)
+application_row: Final = Table(
+    "application_row",
+    metadata,
+    Column("kind", Words, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("key", Words, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("settled", SmallInteger, nullable=False),
+    Column("data", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("kind", "seq"),
+    Index("application_row_by_key", "kind", "key", "seq"),
+    Index(
+        "application_row_unsettled",
+        "kind",
+        "seq",
+        sqlite_where=text("settled = 0"),
+        postgresql_where=text("settled = 0"),
+    ),
+    sqlite_with_rowid=False,
+)
+
+_CELLS: Final[dict[str, dict[str, Any]]] = {
+    "token": {"code": Words, "system": Integer},
+    "string": {"value": Words, "exact": Words},
+    "date": {"high": BigInteger, "low": BigInteger},
+    "reference": {"target": Words, "type": Integer},
+    "number": {"high": Double, "low": Double},
+    "quantity": {"high": Double, "low": Double, "code": Words, "system": Integer},
+    "uri": {"value": Words},
+}
+NAMED: Final = frozenset({"system", "type"})  # columns that hold the number of a name
+
+
+def _index_table(table: str) -> Table:
+    columns = COLUMNS[table]
+    return Table(
+        f"index_{table}",
+        metadata,
+        Column("resource", Key, nullable=False),
+        Column("parameter", Integer, nullable=False),
+        *(Column(column, _CELLS[table][column], nullable=False) for column in columns),
+        PrimaryKeyConstraint("resource", "parameter", *columns),
+        Index(f"index_{table}_search", "parameter", columns[0], "resource", *columns[1:]),
+        sqlite_with_rowid=False,
+    )
+
+
+INDEXES: Final = {table: _index_table(table) for table in COLUMNS}

@@ -1,0 +1,1 @@
+"""The store port, one specification over every store."""
