@@ -1,4 +1,5 @@
 """The coordination service: app > services > rules.
 
-Today only the rulebook exists: ``coordinator.rules``, pure functions from facts to decisions.
+``coordinator.rules`` is the rulebook, pure functions from facts to decisions; the simulation calls
+the same ones.
 """

@@ -134,6 +134,7 @@ def create_coordinator_app(
         parts.store,
         clock,
         root,
+        AuditSink(store, observer=NODE),
         link_cut=lambda group: faults.state(requester_link(group)) != "ok",
     )
     app = Starlette(

@@ -15,6 +15,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fhir_server.audit import AuditSink
+from fhir_server.audit_notes import Notes
 from fhir_server.call import Engine, OnWrite
 from fhir_server.capabilities import Capabilities
 from fhir_server.clock import Clock
@@ -131,6 +132,7 @@ def create_fhir_app(
         guard=guard,
         operations=Registry(tuple(operations)),
         audit=audit,
+        notes=Notes(audit, clock) if audit else None,
         clock=clock,
         base_url=base_url,
         on_write=on_write,

@@ -18,6 +18,7 @@ from starlette.requests import Request
 from fhir_profiles.json_text import Tree
 from fhir_profiles.outcomes import FhirError, Kind
 from fhir_server.audit import AuditSink, Entry
+from fhir_server.audit_notes import Notes
 from fhir_server.capabilities import Capabilities
 from fhir_server.clock import Clock, instant
 from fhir_server.guard import Caller, Guard
@@ -45,6 +46,7 @@ class Engine:
     guard: Guard
     operations: Registry
     audit: AuditSink | None
+    notes: Notes | None
     clock: Clock
     base_url: Callable[[Request], str] | str
     on_write: OnWrite | None
@@ -197,11 +199,8 @@ class Call:
 
     async def note(self, status: int) -> None:
         """Appends the call's audit row, unless a write has taken it along; waits for the commit."""
-        audit = self.engine.audit
-        if audit is None or self.audited or not self.interaction.audited:
+        notes = self.engine.notes
+        if notes is None or self.audited or not self.interaction.audited:
             return
-        entries, at = [self.entry(self.fact(status))], self.engine.clock.now()
-        await asyncio.wrap_future(
-            audit.store.write(lambda writer: audit.append(writer, entries, at=at))
-        )
+        await notes.add(self.entry(self.fact(status)))
         self.audited = True

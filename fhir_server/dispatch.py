@@ -14,8 +14,9 @@ from fhir_server.answers import Answer
 from fhir_server.audit_events import TYPE as AUDIT_EVENT
 from fhir_server.audit_events import render_pending
 from fhir_server.call import Call
-from fhir_server.routing import Methods
+from fhir_server.routing import Methods, Runs
 
+BINARY: Final = "Binary"
 _NAMED: Final = 12  # types that a message lists
 READS: Final = frozenset({"read", "vread", "history-instance", "search-type"})
 
@@ -66,6 +67,8 @@ async def perform(call: Call) -> Answer:
     audit = call.engine.audit
     if call.type == AUDIT_EVENT and audit is not None and call.interaction.code in READS:
         await call.in_pool(render_pending, audit)
+    if call.type == BINARY and call.interaction.runs is Runs.INLINE:
+        return await call.in_pool(call.interaction.answer, call)  # may hold megabytes of base64
     return await call.interaction.perform(call)
 
 

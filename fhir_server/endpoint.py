@@ -21,7 +21,6 @@ from fhir_server.bodies import ClientGone, read_body
 from fhir_server.call import Call, Engine
 from fhir_server.errors import answer_to
 from fhir_server.guard import FACILITY, plain_word
-from fhir_server.interactions.binary import TYPE as BINARY
 from fhir_server.negotiation import DEFAULT, answer_format, pairs
 from fhir_server.routing import Interaction, Methods
 
@@ -94,7 +93,7 @@ class Endpoint:
         query = scope["query_string"]
         asked = pairs(query) if query else []
         interaction = call.interaction
-        native = call.type == BINARY and interaction.code in ("read", "vread")
+        native = call.type == dispatch.BINARY and interaction.code in ("read", "vread")
         call.format = answer_format(call.headers.get("accept", ""), asked, native=native)
         if not methods:
             raise dispatch.nowhere()

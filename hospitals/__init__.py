@@ -1,4 +1,4 @@
-"""A mock hospital: record store, order desk, laboratory, imaging (arrives with the live network).
+"""A mock hospital: its FHIR base, an outbox of new results, and who publishes them.
 
 Draws nothing and generates nobody: whatever is in it came in over FHIR. Faults are on demand.
 """

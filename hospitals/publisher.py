@@ -91,9 +91,8 @@ class Publisher:
         self._coordinator, self._pace, self._machine_time = coordinator, pace, machine_time
         self._not_before: dict[str, float] = {}  # by key, machine time
         self._fed: dict[str, bytes] = {}  # registrations that the service got in this pass
-        self._looked_at: tuple[int, int] | None = (
-            None  # the last promised row that was seen to be there
-        )
+        # What the outbox had promised when its last row was seen to be there.
+        self._looked_at: tuple[int, int] | None = None
         self._try_at: float | None = None
         self._begins_at: datetime | None = None
 
@@ -147,6 +146,8 @@ class Publisher:
         works: dict[str, _Work] = {}
         days: list[datetime] = []
         rows = self._rows(OUTBOX)
+        keys = {row.key for row in rows}
+        self._not_before = {k: at for k, at in self._not_before.items() if k in keys}
         for row in rows:
             facility = row.data.decode()
             begins = self._outbox.begins(facility)
@@ -178,8 +179,11 @@ class Publisher:
             await self._tell(work.key)
         except ValueError as error:
             return await self._give_up(work, str(error))
+        except (LookupError, TypeError, AttributeError) as error:  # not checked when it was stored
+            return await self._give_up(work, f"{work.key} is out of shape: {error!r}")
         except FhirError as error:
-            if error.status in HOPELESS or work.attempts + 1 >= self._pace.attempts:
+            work.attempts += 1
+            if error.status in HOPELESS or work.attempts >= self._pace.attempts:
                 return await self._give_up(work, error.diagnostics)
             return await self._try_again(work, error.diagnostics)
         await self._write(work, done=True)
@@ -187,7 +191,6 @@ class Publisher:
         return "told"
 
     async def _try_again(self, work: _Work, problem: str) -> str:
-        work.attempts += 1
         wait = self._pace.wait(work.attempts)
         self._not_before[work.key] = self._machine_time() + wait
         await self._write(work, done=False, note=(ATTEMPT, problem))
@@ -209,8 +212,11 @@ class Publisher:
                     writer.settle(ATTEMPT, [row.seq for row in attempts])
             if note is not None:
                 kind, problem = note
-                facility = next(row.data.decode() for row in writer.rows(OUTBOX, key=work.key)[-1:])
-                told = {"problem": problem, "attempts": work.attempts, "facility": facility}
+                told = {
+                    "problem": problem,
+                    "attempts": work.attempts,
+                    "facility": work.facility,
+                }
                 writer.append(kind, work.key, orjson.dumps(told), at=now)
 
         await asyncio.wrap_future(self._store.write(settle))

@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import datetime as dt
 import errno
+import re
+import shutil
 import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 import orjson
 import uvicorn
 
 from coordinator.services.federated_read import Deadlines
+from fhir_profiles.outcomes import FhirError
 from fhir_server.clock import Clock, SteppedClock, WallClock
+from fhir_server.store.open import open_store
+from lienthong.live.folder_lock import FolderLock
 from lienthong.live.plan import LivePlan, Place
-from lienthong.live.seeding import Seeding
+from lienthong.live.seeding import COORDINATOR, ZONE, Seeding
 from lienthong.wiring import VERSION, Network
 from vietnam.datafiles import InputError
 
+STORE_FILES: Final = ("*.db", "*.db-wal", "*.db-shm", "*.snapshot", "*.new", ".*.db.*")
 GRACE_SECONDS = 3  # an answer that is under way when Ctrl-C is pressed
 
 
@@ -37,7 +45,7 @@ class Start:
     public_url: str | None = None
     as_of: dt.datetime | None = None
     wall: bool = False
-    persons: int = 2100
+    persons: int = 2050
     known: bool = True
     publish: bool = True
     deadline: float = 3.0
@@ -54,7 +62,10 @@ def note_of(place: Place) -> dict[str, Any]:
         return {}
     try:
         note: dict[str, Any] = orjson.loads(place.note.read_bytes())
-        dt.datetime.fromisoformat(note["now"])
+        if dt.datetime.fromisoformat(note["now"]).tzinfo is None:
+            raise ValueError("its clock has no zone")
+        if not {"version", "scenario", "hash", "seed"} <= note.keys():
+            raise ValueError("it does not say what was loaded")
     except (ValueError, KeyError, TypeError) as error:
         problem = f"the note of this network cannot be read ({error})"
         raise InputError(str(place.note), None, "", problem, "Use another --data DIR") from None
@@ -86,12 +97,28 @@ def check(start: Start, note: dict[str, Any]) -> None:
         )
 
 
+def check_database(place: Place) -> None:
+    """InputError: `--database` names nothing that could be used. Said before anything is made."""
+    if place.database is None:
+        return
+    try:
+        if place.database.startswith("memory"):
+            raise InputError(
+                place.database, None, "", "keeps nothing", "Leave it out: files are the default"
+            )
+        open_store(place.database, COORDINATOR, zone=ZONE).close()
+    except InputError as error:
+        address = re.sub(r"//[^/@]*@", "//***@", error.file)  # a password is nobody's business
+        raise InputError("--database", None, address, error.problem, error.remedy) from None
+
+
 def bind(host: str, port: int) -> socket.socket:
     """The listening socket; InputError says that the port is taken or the address is not ours."""
     found = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         found.bind((host, port))
+        found.listen(2048)  # from now on the port is ours, and who is early waits
     except OSError as error:
         found.close()
         taken = error.errno == errno.EADDRINUSE
@@ -120,15 +147,19 @@ class Running:
         self.on_ready: Callable[[], None] | None = None
         self.note = note_of(start.place)
         check(start, self.note)
-        self._socket = bind(start.host, start.port)
+        check_database(start.place)
+        self._lock = FolderLock(start.place.folder)
+        self._take_folder()
+        try:
+            self._socket = bind(start.host, start.port)
+        except BaseException:
+            self._lock.free()
+            raise
         if start.port == 0:
             self.start = start = replace(start, port=self._socket.getsockname()[1])
         clock = clock_of(start, self.note)
         deadlines = Deadlines(start.deadline, start.deadline + 5.0)
-        (start.place.folder / "stores").mkdir(parents=True, exist_ok=True)
         self.failure: BaseException | None = None
-        if not self.note:
-            self._clear()
         self.network = Network(
             start.live, start.place, clock, start.url, publish=start.publish, deadlines=deadlines
         )
@@ -138,13 +169,29 @@ class Running:
             access_log=False,
             timeout_graceful_shutdown=GRACE_SECONDS,
         )
-        self._server = _Server(config)
+        self._server = _Server(config, self.network.faults.release)
 
-    def _clear(self) -> None:
+    def _take_folder(self) -> None:
+        """InputError: it cannot be written, or another process serves it."""
+        folder = self.start.place.folder
+        try:
+            (folder / "stores").mkdir(parents=True, exist_ok=True)
+            self._lock.take()
+        except OSError as error:
+            problem = f"the folder cannot be used ({error.strerror or error})"
+            remedy = "Name another folder with --data, or change its permissions"
+            raise InputError(str(folder), None, "", problem, remedy) from None
+        if not self.note:
+            self._clear(folder)
+
+    def _clear(self, folder: Path) -> None:
         """What an interrupted loading left; the note is written last, so nothing here is used."""
+        for scratch in folder.glob(".seeding-*"):
+            shutil.rmtree(scratch, ignore_errors=True)
         if self.start.place.database is None:
-            for path in (self.start.place.folder / "stores").iterdir():
-                path.unlink()
+            for ending in STORE_FILES:
+                for path in (folder / "stores").glob(ending):
+                    path.unlink()
 
     def run(self) -> None:
         """Serves until it is told to stop (Ctrl-C, SIGTERM or `stop`)."""
@@ -154,6 +201,7 @@ class Running:
             self._server.run(sockets=[self._socket])
         finally:
             self.network.close()
+            self._lock.free()
         if self.failure is not None:
             raise self.failure
 
@@ -173,6 +221,13 @@ class Running:
             self.network.problem = ""
             if self.on_ready:
                 self.on_ready()
+        except FhirError as error:  # of a store that was opened and turned out to be broken
+            remedy = (
+                "`lienthong doctor --data DIR` says which; restore it, or start in a new folder"
+            )
+            place = str(self.start.place.folder)
+            self.failure = InputError(place, None, "", error.diagnostics, remedy)
+            self.stop()
         except BaseException as error:
             self.failure = error
             self.stop()
@@ -192,7 +247,7 @@ class Running:
             "persons": start.persons,
             "now": begun.isoformat(),
         }
-        start.place.note.write_bytes(orjson.dumps(note, option=orjson.OPT_INDENT_2))
+        start.place.write_note(note)
 
     def _tick(self, stage: Any) -> None:
         self.network.progress = {"stage": stage.stage, "done": stage.done, "of": stage.total}
@@ -201,7 +256,26 @@ class Running:
 
 
 class _Server(uvicorn.Server):
-    """Takes Ctrl-C on the main thread only, so that a test can run it in another."""
+    """Takes Ctrl-C on the main thread only, so that a test can run it in another.
+
+    `let_go` ends what would wait for ever; it is called until all answers are given.
+    """
+
+    def __init__(self, config: uvicorn.Config, let_go: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._let_go = let_go
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        async def again() -> None:
+            while True:
+                self._let_go()
+                await asyncio.sleep(0.1)
+
+        letting_go = asyncio.create_task(again())
+        try:
+            await super().shutdown(sockets)
+        finally:
+            letting_go.cancel()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -132,7 +132,12 @@ class Network:
         return node == COORDINATOR or node in self._codes or node in links
 
     def warm(self) -> None:
-        """Builds what the first request would wait for: the indexes of the coordinator."""
+        """Builds what the first request would wait for: the indexes of the coordinator.
+
+        InputError: a store that cannot be opened.
+        """
+        for code in self._codes:
+            self.store(code)
         len(self.coordinator.state.coordinator.persons)
 
     # ---- what administrators do ------------------------------------------------------------------
@@ -163,11 +168,9 @@ class Network:
         if not now and time.monotonic() - self._noted < SECONDS_BETWEEN_NOTES:
             return
         self._noted = time.monotonic()
-        note = orjson.loads(self.place.note.read_bytes()) if self.place.note.exists() else {}
-        note["now"] = self.clock.now().isoformat()
-        scratch = self.place.note.with_suffix(".tmp")
-        scratch.write_bytes(orjson.dumps(note, option=orjson.OPT_INDENT_2))
-        scratch.replace(self.place.note)
+        if self.place.note.exists():  # else loading was interrupted, and there is nothing to note
+            note = orjson.loads(self.place.note.read_bytes())
+            self.place.write_note({**note, "now": self.clock.now().isoformat()})
 
     def close(self) -> None:
         """Everything accepted is written; nothing is open any more."""
@@ -259,7 +262,9 @@ class Network:
         while True:
             for publisher in self._publishers.values():
                 if publisher.has_work():
-                    await publisher.drain()
+                    # A store that cannot be used now does not keep the others from telling.
+                    with contextlib.suppress(FhirError):
+                        await publisher.drain()
             await asyncio.sleep(0.2)
 
     def _publisher(self, code: str) -> Publisher:

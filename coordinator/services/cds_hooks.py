@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 import orjson
@@ -23,8 +24,10 @@ from coordinator.services.facts_from_fhir import Tree
 from coordinator.services.federated_read import FederatedRead
 from coordinator.services.reuse_cards import Draft, Line, ReuseCards, patient_key
 from fhir_profiles.outcomes import FhirError, Kind
-from fhir_server.clock import Clock
-from fhir_server.store.port import Store
+from fhir_server.audit import AuditSink
+from fhir_server.audit import Entry as Audited
+from fhir_server.clock import Clock, instant
+from fhir_server.store.port import Store, Writer
 
 SERVICE: Final = "vn-result-reuse"
 HOOKS: Final = ("order-select", "order-sign")
@@ -38,7 +41,7 @@ OUTCOMES: Final = ("accepted", "overridden")
 
 @dataclass(frozen=True)
 class CdsHooks:
-    """Parses calls, lets ReuseCards judge them, writes the decision log, renders cards.
+    """Parses calls, lets ReuseCards judge them, writes decision log and audit trail, renders cards.
 
     `link_cut` says whether a hospital's own line is down at the moment (a fault set on purpose).
     """
@@ -49,6 +52,7 @@ class CdsHooks:
     store: Store
     clock: Clock
     public_url: str
+    audit: AuditSink
     link_cut: Callable[[str], bool] = lambda group: False
 
     async def discovery(self, request: Request) -> Response:
@@ -81,7 +85,13 @@ class CdsHooks:
             self._entry(line, draft, card, hook, instance)
             for line, card in zip(lines, made, strict=True)
         ]
-        await _done(self.store.write(lambda writer: DecisionLog.append(writer, entries, now)))
+        seen = _audited(request, draft, hook, now)
+
+        def write(writer: Writer) -> None:
+            DecisionLog.append(writer, entries, now)
+            self.audit.append(writer, [seen], at=now)
+
+        await _done(self.store.write(write))
         return JSONResponse({"cards": [card for card in made if card is not None]})
 
     def _entry(
@@ -169,6 +179,26 @@ def _requests(context: Mapping[str, Any], hook: str) -> Sequence[Tree]:
         if not draft.get("code"):
             raise _bad(f"context.draftOrders.entry[{i}].resource.code", "is missing")
     return drafts
+
+
+def _audited(request: Request, draft: Draft, hook: str, now: datetime) -> Audited:
+    """Results of a person were looked at for a hospital: one row, whatever came of it."""
+    emergency = draft.encounter.get("class", {}).get("code") == "EMER"
+    return Audited(
+        at=instant(now),
+        interaction=f"$cds-{hook}",
+        status=200,
+        type="Patient",
+        id="",
+        version=0,
+        patient=f"Patient/{draft.patient.get('id', '')}",
+        query="",
+        caller=draft.group,
+        name="",
+        facility=draft.group,
+        purpose="BTG" if emergency else "TREAT",
+        request=request.headers.get("X-Request-Id", "")[:128],
+    )
 
 
 async def _json(request: Request) -> dict[str, Any]:

@@ -98,19 +98,24 @@ class FederatedSearch:
         """`app` sends searches of these types here."""
         definition = f"{systems.OURS}/OperationDefinition/federated-search"
         return [
-            Operation(NAME, type_, "type", self.search, definition, methods=("GET",))
+            Operation(NAME, type_, "type", self.search, definition, methods=("GET", "HEAD"))
             for type_ in TYPES
         ]
 
     async def search(self, call: OperationCall) -> Answer:
         """FhirError 400: no patient, or a parameter that is not known."""
-        question = _question(call)
+        question = _question(call, self._group_of(call.caller.id))
         plan = await call.in_pool(self._plan, question)
         wanted: dict[str, list[str]] = {}
         for pointer in plan.pointers:
             wanted.setdefault(pointer.group, []).append(pointer.reference)
         answers = await self._federated.reports(wanted, question.behalf) if wanted else {}
         return await call.in_pool(self._answer, call, question, plan, answers)
+
+    def _group_of(self, caller: str) -> str:
+        """Consents name record groups; a caller may say which facility it is."""
+        entry = self._directory.entry(caller)
+        return caller if entry is None else entry.group
 
     # ---- whom to ask -----------------------------------------------------------------------------
     def _plan(self, question: Question) -> Plan:
@@ -214,7 +219,7 @@ class FederatedSearch:
                     yield Gathered(entry.address, tree)
 
 
-def _question(call: OperationCall) -> Question:
+def _question(call: OperationCall, recipient: str) -> Question:
     subject, query = subject_of(call.query, call.base)
     if subject is None:
         raise FhirError(Kind.MISSING_PARAMETER, SUBJECT_HELP, expression="patient.identifier")
@@ -237,7 +242,7 @@ def _question(call: OperationCall) -> Question:
         subject=subject,
         request=request,
         query=call.query,
-        recipient=call.caller.id,
+        recipient=recipient,
         purpose=PURPOSES[code],
         reason=unquote(call.headers.get(REASON_HEADER, "")),
         at=call.clock.now(),

@@ -35,11 +35,6 @@ def about(
         yield from everything(reader, type_, [(parameter, some), *more])
 
 
-def token(system: str, value: str) -> str:
-    """`system|value` as a search reads it."""
-    return _escaped(f"{system}|{value}")
-
-
 def _escaped(key: str) -> str:
     system, bar, value = key.partition("|")
     for sign in "\\|,$":

@@ -16,10 +16,10 @@ from fhir_profiles.json_text import Tree
 from fhir_profiles.outcomes import FhirError, Kind
 from fhir_server.answers import Answer, version_headers
 from fhir_server.call import Call
+from fhir_server.dispatch import BINARY
 from fhir_server.negotiation import accepts_native, is_fhir, require_uncoded
 from fhir_server.store.port import Document, Version
 
-TYPE = "Binary"
 SECURITY_CONTEXT = "x-security-context"
 
 
@@ -49,18 +49,24 @@ def native(call: Call, version: Version) -> Answer | None:
 
 def is_native(call: Call) -> bool:
     """Whether the body is the content of a Binary rather than the resource."""
-    if call.type != TYPE or call.document is not None:
+    if call.type != BINARY or call.document is not None:
         return False
     content_type = call.headers.get("content-type", "")
     return bool(content_type) and not is_fhir(content_type)
 
 
-def wrapped(call: Call, id_: str = "") -> Document:
-    """The resource around a content. FhirError 415: it is compressed in a way we do not undo."""
+async def wrapped(call: Call, id_: str = "") -> Document:
+    """The resource around a content. FhirError 415: it is compressed, which we do not undo."""
+    if len(call.body) > call.engine.options.inline_body:
+        return await call.in_pool(_wrapped, call, id_)
+    return _wrapped(call, id_)
+
+
+def _wrapped(call: Call, id_: str) -> Document:
     require_uncoded(call.headers)
     if not call.body:
         raise FhirError(Kind.INVALID_REQUEST, "a Binary without a byte of content is none")
-    tree: Tree = {"resourceType": TYPE}
+    tree: Tree = {"resourceType": BINARY}
     if id_:
         tree["id"] = id_
     tree["contentType"] = call.headers["content-type"]

@@ -20,7 +20,7 @@ from fhir_server.store.port import Document, Writer
 async def create(call: Call) -> Answer:
     """201, or 200 with the resource that met the condition; 412 several do."""
     call.require_known()
-    document = binary.wrapped(call) if binary.is_native(call) else await document_of(call)
+    document = await binary.wrapped(call) if binary.is_native(call) else await document_of(call)
     criteria = condition(call)
     change = await call.write(
         lambda writer: apply(call, writer, document, criteria),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fhir_profiles.outcomes import FhirError, Kind
 from fhir_server.answers import Answer, resource, version_headers
 from fhir_server.call import Call
+from fhir_server.dispatch import BINARY
 from fhir_server.interactions.binary import native as native_content
 from fhir_server.negotiation import etags, not_acceptable
 from fhir_server.store.port import Version
@@ -47,7 +48,7 @@ def shown(call: Call, version: Version) -> Answer:
     if call.engine.audit is not None:
         call.patient = patient_of_body(version.type, version.id, version.body)
         call.version = str(version.version)
-    if version.type == "Binary" and (native := native_content(call, version)):
+    if version.type == BINARY and (native := native_content(call, version)):
         return native
     if not call.format.media:
         raise not_acceptable("Accept", call.headers.get("accept", ""))

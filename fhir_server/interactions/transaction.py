@@ -28,7 +28,7 @@ from fhir_server.interactions.entries import (
     response_of,
     status_line,
 )
-from fhir_server.interactions.links import conditional_references, place_of, rewritten
+from fhir_server.interactions.links import Link, links_of, rewritten
 from fhir_server.routing import Runs
 from fhir_server.search.request import SearchRequest
 from fhir_server.store.port import Version, Writer
@@ -42,7 +42,10 @@ class Step:
 
     entry: Entry
     criteria: SearchRequest | None = None
-    searches: list[str] = field(default_factory=list)  # its conditional references
+    links: list[Link] = field(default_factory=list)
+    searches: list[Link] = field(
+        default_factory=list
+    )  # those links that are conditional references
     id: str = ""
     there: Version | None = None  # what a conditional create found
 
@@ -81,6 +84,11 @@ def _prepare(call: Call, entries: list[Any], raws: list[bytes | None]) -> list[S
     for index, (tree, raw) in enumerate(zip(entries, raws, strict=True)):
         with _at(index):
             steps.append(_step(entry_of(call, index, tree, raw)))
+    full_urls = {step.entry.full_url for step in steps}
+    for step in steps:
+        if step.code in ("create", "update"):
+            step.links = links_of(step.entry.document.tree, full_urls)
+            step.searches = [link for link in step.links if link.is_search]
     return steps
 
 
@@ -100,8 +108,6 @@ def _step(entry: Entry) -> Step:
         step.criteria = create.condition(call)
     elif code == "update" and not call.id:
         step.criteria = update.condition(call, call.query)
-    if code in ("create", "update"):
-        step.searches = conditional_references(entry.document.tree)
     return step
 
 
@@ -111,7 +117,7 @@ class _Run:
     def __init__(self, call: Call, writer: Writer, steps: list[Step]) -> None:
         self.call, self.writer, self.steps = call, writer, steps
         self.done: dict[int, Change | Answer] = {}
-        self.links: dict[str, str] = {}
+        self.targets: dict[str, str] = {}
         self.looked_up: dict[str, str] = {}
 
     def all(self) -> list[tuple[Step, Change | Answer]]:
@@ -149,7 +155,7 @@ class _Run:
     def _name(self, step: Step, reference: str) -> None:
         """What others of the bundle call this resource. FhirError 400: the name is taken."""
         url = step.entry.full_url
-        if self.links.setdefault(url, reference) != reference:
+        if self.targets.setdefault(url, reference) != reference:
             with _at(step.entry.index):
                 raise FhirError(
                     Kind.INVALID_REQUEST,
@@ -201,7 +207,7 @@ class _Run:
         while waiting:
             step = waiting.popleft()
             with _at(step.entry.index):
-                missing = next((text for text in step.searches if not self._look_up(text)), None)
+                missing = next((s for s in step.searches if not self._look_up(s.text)), None)
                 if missing is None:
                     self._put(step)
                     fruitless = 0
@@ -211,8 +217,8 @@ class _Run:
                 if fruitless == len(waiting):
                     raise FhirError(
                         Kind.PRECONDITION,
-                        f"no {missing.partition('?')[0]} meets a conditional reference",
-                        expression=self._where(step, missing),
+                        f"no {missing.text.partition('?')[0]} meets a conditional reference",
+                        expression=f"{step.call.type}.{json_text.written(missing.path())}",
                     )
 
     def _put(self, step: Step) -> None:
@@ -221,7 +227,9 @@ class _Run:
             if step.there is not None:
                 self.done[entry.index] = changes.found(step.there)
                 return
-            document = rewritten(entry.document, self.links, entry.full_url, self.looked_up)
+            document = rewritten(
+                entry.document, step.links, entry.full_url, self.targets, self.looked_up
+            )
             if step.code == "create":
                 change = changes.put(step.call, self.writer, document, step.id, "POST", "create")
             else:
@@ -237,10 +245,6 @@ class _Run:
             if found is not None:
                 known = self.looked_up[text] = f"{found.type}/{found.id}"
         return known
-
-    def _where(self, step: Step, text: str) -> str:
-        path = place_of(step.entry.document.tree, text)
-        return f"{step.call.type}.{json_text.written(path)}" if path else ""
 
 
 # ---- answers -----------------------------------------------------------------------------------

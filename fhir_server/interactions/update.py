@@ -24,7 +24,7 @@ async def update(call: Call) -> Answer:
     id_ = call.require_id()
     call.require_known()
     if binary.is_native(call):
-        document = binary.wrapped(call, id_)
+        document = await binary.wrapped(call, id_)
     else:
         document = await document_of(call)
         require_id(document.tree, id_)

@@ -37,4 +37,11 @@ def open_store(url: str, tenant: str, *, zone: tzinfo = UTC, budget: float = BUD
         from fhir_server.store.sqlite_file import prepared
 
         return SqlStore(SqliteDatabase(prepared(Path(rest) / f"{tenant}.db", zone), zone, budget))
+    if scheme.startswith("postgresql"):
+        from fhir_server.store import postgres_schema
+        from fhir_server.store.postgres import PostgresDatabase
+        from fhir_server.store.sql_store import SqlStore
+
+        schema = postgres_schema.prepared(url, tenant, zone)
+        return SqlStore(PostgresDatabase(url, schema, zone, budget))
     raise InputError(url, None, "", "this address names no store", f"Write {FORMS}")

@@ -14,6 +14,7 @@ from sqlalchemy import (
     ClauseElement,
     ColumnElement,
     Dialect,
+    Label,
     Select,
     and_,
     bindparam,
@@ -236,18 +237,22 @@ def candidates(
         key: ColumnElement[Any] = resource.c.key
         found = select(key).where(resource.c.type == slot(type_), LIVE)
     else:
-        start = keys(driver).subquery()
-        key = start.c.key
-        found = select(key)
+        found = keys(driver)
+        key = _key(found)
     found = found.where(*(holds(one, key) for one in conditions if one is not driver))
     found = found.where(key <= bindparam("mark", value=None))
     return found.where(key > bindparam("after", value=None)) if later else found
 
 
+def _key(found: Select[Any]) -> ColumnElement[Any]:
+    """The column of keys itself, whatever it is called in the result."""
+    key = found.selected_columns[0]
+    return key.element if isinstance(key, Label) else key
+
+
 def page(found: Select[Any]) -> Select[Any]:
     """The resources of the next page in the order of their keys."""
-    keys_ = found.order_by(found.selected_columns[0]).limit(bindparam("limit", value=None))
-    first = keys_.subquery()
+    first = found.order_by(_key(found)).limit(bindparam("limit", value=None)).subquery()
     return select(*SERVED).where(resource.c.key == first.c.key).order_by(first.c.key)
 
 

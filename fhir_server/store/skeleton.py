@@ -12,6 +12,7 @@ from typing import Final, TypeAlias
 
 from fhir_server.search.request import (
     Alternative,
+    AnyOf,
     Cell,
     Chain,
     Check,

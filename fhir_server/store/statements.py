@@ -99,33 +99,28 @@ def scan(condition: Stripped | None) -> ClauseElement:
 
 def included(keys: tuple[int, ...], typed: bool) -> ClauseElement:
     """What the resources in these slots refer to under a parameter."""
-    rows = INDEXES["reference"]
-    found = select(*SERVED).where(
+    rows, target = INDEXES["reference"], resource.alias()
+    found = select(target.c.key).where(
         rows.c.resource.in_([bindparam(f"v{slot}", value=None) for slot in keys]),
         rows.c.parameter == _at("parameter"),
-        resource.c.type == rows.c.type,
-        resource.c.id == rows.c.target,
-        resource.c.deleted == literal_column("0"),
+        target.c.type == rows.c.type,
+        target.c.id == rows.c.target,
+        target.c.deleted == literal_column("0"),
     )
     if typed:
         found = found.where(rows.c.type == _at("type"))
-    return found.distinct().limit(_at("limit"))
+    return select(*SERVED).where(resource.c.key.in_(found)).limit(_at("limit"))
 
 
 def referring(ids: tuple[int, ...]) -> ClauseElement:
     """What refers under a parameter to the resources of a type with the ids in these slots."""
     rows = INDEXES["reference"]
-    return (
-        select(*SERVED)
-        .where(
-            rows.c.parameter == _at("parameter"),
-            rows.c.target.in_([bindparam(f"v{slot}", value=None) for slot in ids]),
-            rows.c.type == _at("type"),
-            resource.c.key == rows.c.resource,
-        )
-        .distinct()
-        .limit(_at("limit"))
+    found = select(rows.c.resource).where(
+        rows.c.parameter == _at("parameter"),
+        rows.c.target.in_([bindparam(f"v{slot}", value=None) for slot in ids]),
+        rows.c.type == _at("type"),
     )
+    return select(*SERVED).where(resource.c.key.in_(found)).limit(_at("limit"))
 
 
 # ---- writing ------------------------------------------------------------------------------------

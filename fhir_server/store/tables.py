@@ -15,7 +15,6 @@ from sqlalchemy import (
     BigInteger,
     Column,
     Double,
-    ForeignKeyConstraint,
     Index,
     Integer,
     LargeBinary,
@@ -81,7 +80,6 @@ history: Final = Table(
     Column("method", Words, nullable=False),
     Column("body", LargeBinary, nullable=False),
     PrimaryKeyConstraint("resource", "version"),
-    ForeignKeyConstraint(["resource"], ["resource.key"]),
 )
 application_row: Final = Table(
     "application_row",

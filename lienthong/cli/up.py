@@ -56,7 +56,7 @@ AsOf = Annotated[
     ),
 ]
 Persons = Annotated[
-    int, typer.Option(min=0, max=1_000_000, help="People who visited two hospitals or more.")
+    int, typer.Option(min=0, max=1_000_000, help="People with results at two hospitals or more.")
 ]
 Feeding = Annotated[
     Feed, typer.Option(help="manual: hospitals tell nobody of results by themselves.")
@@ -76,7 +76,7 @@ def up(
     data: Data = None,
     database: Database = None,
     as_of: AsOf = None,
-    persons: Persons = 2100,
+    persons: Persons = 2050,
     feed: Feeding = Feed.auto,
     deadline: Deadline = 3.0,
     auth: Proof = None,

@@ -1,7 +1,8 @@
 """Administration of a running network: its clock, faults on purpose, reset, what it was made from.
 
 POST /admin/clock       {"to": "2025-03-01T08:00:00+07:00"}   forward only
-POST /admin/faults      {"node": "99001", "state": "silent"}  ok, unavailable or silent
+POST /admin/faults      {"node": "99001", "state": "silent"}  ok, unavailable or silent; the answer
+                        says who is not well, and how many requests are held at the moment
 POST /admin/reset       {"hospital": "99001"} or {}           back to what was loaded
 GET  /admin/provenance  scenario, hash, seed, policies, care time
 """
@@ -83,7 +84,8 @@ class Admin:
                 words = f"{state!r} is no state; use {', '.join(STATES)}"
                 raise FhirError(Kind.INVALID_REQUEST, words, expression="state")
             self._network.faults.set(node, state)
-        return JSONResponse({"faults": self._network.faults.states()})
+        found = self._network.faults
+        return JSONResponse({"faults": found.states(), "held": found.held})
 
     async def reset(self, request: Request) -> Response:
         """One hospital or everything goes back to what was loaded; the clock stays."""

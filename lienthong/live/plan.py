@@ -6,9 +6,13 @@ The same values that a simulation runs on become the directory, the policies and
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
+
+import orjson
 
 from coordinator.services.policies import Policies
 from scenarios.care import regulations_of
@@ -113,3 +117,9 @@ class Place:
     @property
     def note(self) -> Path:
         return self.folder / "network.json"
+
+    def write_note(self, note: Mapping[str, Any]) -> None:
+        """Whole or not at all."""
+        scratch = self.note.with_suffix(".tmp")
+        scratch.write_bytes(orjson.dumps(note, option=orjson.OPT_INDENT_2))
+        scratch.replace(self.note)

@@ -10,6 +10,7 @@ import datetime as dt
 import multiprocessing
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -22,13 +23,14 @@ from fhir_server.store.open import open_store
 from fhir_server.store.port import Document
 from lienthong.live.plan import LivePlan, Place
 from scenarios.charts.directory import directory, own_directory
-from scenarios.charts.known_people import chart_of, known_people
+from scenarios.charts.known_people import KnownChart, charts
 from scenarios.charts.life_chart import chart, wanderers
 from scenarios.scenario import Scenario
 
 COORDINATOR = "coordinator"
 CHUNK = 40  # persons rendered by one task
-LOOK_BACK_DAYS = 60  # how far back a chart goes
+LOOK_BACK_DAYS = 90  # how far back a chart goes: the longest measurement window
+MOST_ORDERS = 8  # of a person in that time: long stays would make half of all resources
 ZONE = dt.timezone(dt.timedelta(hours=7))
 Tick = Callable[[Any], None]
 
@@ -62,10 +64,15 @@ class Seeding:
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
 
+    def _people(self, since: int, until: int) -> list[int]:
+        if not self.persons:
+            return []
+        return list(wanderers(self.live.plan, self.persons, since, until, MOST_ORDERS))
+
     def _run(self, scratch: Path, tick: Tick) -> int:
         until = self.live.timeline.minute(self.as_of)
         since = until - LOOK_BACK_DAYS * 1440
-        people = list(wanderers(self.live.plan, self.persons, since, until)) if self.persons else []
+        people = self._people(since, until)
         base = (self.live.scenario, self.live.seed, str(scratch), since, until)
         chunks = [(*base, people[i : i + CHUNK], i) for i in range(0, len(people), CHUNK)]
         codes = [COORDINATOR, *(f.code for f in self.live.groups)]
@@ -102,8 +109,21 @@ def _workers(jobs: int, live: LivePlan) -> Iterator[Work]:
         _cached[live.scenario.model_dump_json(), live.seed] = live
         yield map
         return
-    with multiprocessing.get_context("spawn").Pool(jobs) as pool:
+    with _deaf_to_ctrl_c(), multiprocessing.get_context("spawn").Pool(jobs) as pool:
         yield pool.imap_unordered
+
+
+@contextmanager
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    """Ctrl-C of a terminal reaches every process; those started here are ended by this one."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # is inherited
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 _cached: dict[tuple[str, int], LivePlan] = {}
@@ -158,8 +178,17 @@ def _documents(
             for line in file:
                 yield Document(parse(line), line.rstrip(b"\n"))
     if known:
-        for person in known_people():
-            made = chart_of(person, live.plan, as_of)
-            held = made.coordinator if code == COORDINATOR else made.hospitals.get(code, [])
-            for tree in held:
-                yield Document(tree, dump(tree))
+        made = _known(live, as_of)
+        for tree in made.coordinator if code == COORDINATOR else made.hospitals.get(code, []):
+            yield Document(tree, dump(tree))
+
+
+_told: dict[tuple[str, dt.datetime], KnownChart] = {}
+
+
+def _known(live: LivePlan, as_of: dt.datetime) -> KnownChart:
+    """Charts of the known people; a process makes them once, not for every hospital."""
+    key = (live.hash, as_of)
+    if key not in _told:
+        _told[key] = charts(live.plan, as_of)
+    return _told[key]

@@ -88,12 +88,18 @@ def _register(book: GateBook, made: Chart, until: int) -> None:
                 made.coordinator.append(consent_denial(book, made.person, group, 0))
 
 
-def wanderers(plan: Plan, wanted: int, since: int, until: int) -> Iterator[int]:
-    """Persons, spread over the population, whose orders lie at two record systems or more."""
+def wanderers(
+    plan: Plan, wanted: int, since: int, until: int, most: int | None = None
+) -> Iterator[int]:
+    """Persons, spread over the population, whose orders lie at two record systems or more.
+
+    `most` leaves out who has more orders than that in the period.
+    """
     room = empty_life()
     found = 0
     for person in _spread(plan.population):
-        if _systems(plan, int(person), room, since, until) >= 2:
+        orders, systems_ = _orders(plan, int(person), room, since, until)
+        if systems_ >= 2 and (most is None or orders <= most):
             yield int(person)
             found += 1
             if found == wanted:
@@ -114,13 +120,13 @@ def _spread(population: int) -> Iterator[int]:
         scale = min(1.0, scale * 2)
 
 
-def _systems(plan: Plan, person: int, room: Life, since: int, until: int) -> int:
-    """Record systems with electronic orders of this person in the period."""
+def _orders(plan: Plan, person: int, room: Life, since: int, until: int) -> tuple[int, int]:
+    """(orders in the period, record systems that hold electronic ones of them)."""
     _, count = life(*plan.key, person, plan.demand, room)
     minutes = room.order_minute[:count]
     facilities = room.visit_facility[room.order_visit[:count]]
-    electronic = plan.calendars.emr_from[facilities] <= minutes
-    inside = (minutes >= since) & (minutes < until) & electronic
-    groups = np.unique(plan.calendars.record_group[facilities[inside]])
+    inside = (minutes >= since) & (minutes < until)
+    electronic = inside & (plan.calendars.emr_from[facilities] <= minutes)
+    groups = np.unique(plan.calendars.record_group[facilities[electronic]])
     elsewhere = plan.network.elsewhere.index
-    return int(np.count_nonzero(groups != elsewhere))
+    return int(np.count_nonzero(inside)), int(np.count_nonzero(groups != elsewhere))

@@ -26,6 +26,9 @@ SERIALS: Final = 10**8  # 100 places x 1,000,000 serials
 SPREAD: Final = 61_803_399  # prime to 10**8: neighbours get numbers that are far apart
 
 
+REMEMBER: Final = 256
+
+
 @dataclass(frozen=True, slots=True)
 class Identity:
     """Who a person is, whatever any facility wrote down."""
@@ -43,8 +46,20 @@ class Identity:
         return f"HT499{self.bhxh}"
 
 
+_REMEMBERED: dict[tuple[object, ...], Identity] = {}
+
+
 def identity(plan: Plan, person: int) -> Identity:
-    """The person behind an index of the population."""
+    """The person behind an index of the population; the last few are remembered."""
+    key = (*plan.key, plan.start, plan.network.name, plan.population, person)
+    if key not in _REMEMBERED:
+        if len(_REMEMBERED) >= REMEMBER:
+            _REMEMBERED.clear()
+        _REMEMBERED[key] = _identity(plan, person)
+    return _REMEMBERED[key]
+
+
+def _identity(plan: Plan, person: int) -> Identity:
     commune, age, sex_code, *_ = person_traits(*plan.key, person, plan.demand)
     sex: Literal["male", "female"] = "female" if sex_code else "male"
     birth = _birth(plan, person, int(age))

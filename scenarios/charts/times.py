@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Final
 
@@ -23,7 +24,7 @@ class Timeline:
 
     def instant(self, minute: int) -> str:
         """The same as FHIR writes it, e.g. 2025-03-01T08:15:00+07:00."""
-        return self.moment(minute).isoformat()
+        return _instant(self.start, int(minute))
 
     def minute(self, moment: dt.datetime) -> int:
         """The last whole minute at or before a moment."""
@@ -35,6 +36,13 @@ KNOWN_KEY: Final = (-1, 0)
 """The key of people who are the same under every seed (known_people.py)."""
 
 
+@lru_cache(maxsize=4096)
+def _instant(start: dt.date, minute: int) -> str:
+    """One moment is written on many resources of a visit."""
+    return Timeline(start).moment(minute).isoformat()
+
+
+@lru_cache(maxsize=16384)
 def number(key: tuple[int, int], kind: str, *parts: int) -> str:
     """A document number of 14 digits that depends on what it is about and tells nothing of it.
 

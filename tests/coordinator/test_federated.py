@@ -7,6 +7,7 @@ from coordinator.services.federated_search import ERROR_HEADER, NOTICE
 from fhir_profiles import systems
 from fhir_server.audit import KIND, entry_of
 from tests.coordinator.world import (
+    CLINIC,
     DISTRICT,
     PROVINCE,
     PUBLIC,
@@ -268,11 +269,15 @@ def test_a_hospital_that_is_not_connected_is_not_asked(world, since):
 
 
 # ---- consent -------------------------------------------------------------------------------------
-def _author(group):
+def _actor(role, group):
     return {
-        "role": {"coding": [{"system": systems.PARTICIPATION, "code": "AUT"}]},
+        "role": {"coding": [{"system": systems.PARTICIPATION, "code": role}]},
         "reference": {"reference": f"Organization/{group}"},
     }
+
+
+def _author(group):
+    return _actor("AUT", group)
 
 
 @pytest.mark.parametrize(
@@ -302,6 +307,23 @@ def test_consent_decides_before_anybody_is_asked(world, stated, headers, found):
     assert _issues(answer) == [THERE]
     assert answer.json()["total"] == len(found)
     assert _asked(world) == [g for g in HOSPITALS if any(name.startswith(g) for name in found)]
+
+
+@pytest.mark.parametrize(("requester", "found"), [(CLINIC, [P7, D7]), (DISTRICT, [])])
+def test_a_facility_asks_for_its_record_group(world, requester, found):
+    """Nobody may see it, except the province's hospital; the clinic keeps its records there."""
+    recipient = _actor("IRCP", PROVINCE)
+    world.post(
+        consent("1", type="deny", provision=[{"type": "permit", "actor": [recipient]}]),
+    )
+    answer = _search(world, **{"X-Requester": requester})
+    assert sorted(_found(answer)) == sorted(found)
+
+
+def test_head_is_a_get_without_the_body(world):
+    answer = world.ask("HEAD", "/fhir/DiagnosticReport", params=ASK)
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert int(answer.headers["content-length"]) > 1000
 
 
 def test_sensitive_results_need_a_permit_of_their_own(world):

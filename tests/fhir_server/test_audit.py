@@ -1,5 +1,6 @@
 """The audit trail: a row a request in the commit of its effect, a chain, AuditEvents on demand."""
 
+import asyncio
 import base64
 from dataclasses import replace
 
@@ -149,6 +150,34 @@ def test_an_answer_that_cannot_be_accounted_for_is_not_given():
         assert server.ask("PUT", "Patient/b", {**PATIENT, "id": "b"}).status == 500
         del audit.append
         assert server.ask("GET", "Patient/b").status == 404
+
+
+def together(server, times):
+    """Reads that begin in the same turn of one loop."""
+
+    async def all_of_them():
+        asked = [server.ask_async("GET", "Patient/a") for _ in range(times)]
+        return [one.status for one in await asyncio.gather(*asked)]
+
+    return asyncio.run(all_of_them())
+
+
+def test_reads_that_end_together_share_a_commit(server):
+    server.ask("PUT", "Patient/a", {**PATIENT, "id": "a"})
+    writes, write = [], server.store.write
+    server.store.write = lambda work: writes.append(work) or write(work)
+    assert together(server, 40) == [200] * 40
+    del server.store.write
+    assert len(trail(server)) == 41
+    assert verify_chain(server.store.rows(KIND)) is None
+    assert len(writes) < 20
+
+
+def test_what_goes_wrong_with_their_commit_all_of_them_hear(server):
+    server.audit.append = lambda *_, **__: 1 / 0
+    assert together(server, 10) == [500] * 10
+    server.audit.store = None
+    assert together(server, 2) == [500] * 2
 
 
 # ---- the chain ---------------------------------------------------------------------------------

@@ -67,7 +67,7 @@ def test_conditional_creates_in_transactions_make_one(live):
 
 
 def test_conditional_updates_make_one(live):
-    server, client, base = live
+    _, client, base = live
     content = json.dumps(KNOWN)
     got = at_once(lambda _: client.put(f"{base}/Patient", params=CRITERIA, content=content))
     assert sorted(one.status_code for one in got) == [200] * 15 + [201]

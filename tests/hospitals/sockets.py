@@ -51,16 +51,3 @@ def served(app: ASGIApp, **options: object) -> Iterator[Running]:
         yield running
     finally:
         running.stop()
-
-
-@contextmanager
-def mute() -> Iterator[str]:
-    """The address of somebody who accepts connections and never says a word."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        yield f"http://127.0.0.1:{server.getsockname()[1]}"
-
-
-def nobody() -> str:
-    """An address where nothing listens."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return f"http://127.0.0.1:{server.getsockname()[1]}"

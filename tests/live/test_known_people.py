@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -182,6 +183,22 @@ def test_of_five_hundred_results_those_of_the_window_are_looked_at(
     priors = under.rows[PEOPLE[-1].key]["priors"]
     assert len(priors) == 12
     assert len({prior["facility"] for prior in priors}) == 2
+
+
+def test_every_ready_line_that_reads_finds_something(told: Callable[[str], Told]) -> None:
+    under = told("level-rule-2017")
+    stories = [known_people_page.told(p, under.live, under.as_of, URL) for p in PEOPLE]
+    lines = [line for story in stories for line in story["curl"] if line.startswith("curl -s ")]
+    assert len(lines) == len(PEOPLE) + 3  # three of them have a transfer slip
+
+    async def read() -> list[Mapping[str, Any]]:
+        transport = httpx2.ASGITransport(under.network.app)
+        async with httpx2.AsyncClient(transport=transport) as http:
+            return [(await http.get(shlex.split(line)[2])).json() for line in lines]
+
+    for line, found in zip(lines, asyncio.run(read()), strict=True):
+        assert found["resourceType"] in ("Patient", "Bundle"), line
+        assert found.get("total", 1) == 1, line
 
 
 # ---- the command and its page --------------------------------------------------------------------

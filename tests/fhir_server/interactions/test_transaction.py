@@ -70,12 +70,12 @@ def stored(server, type_="Observation"):
 
 
 def test_links_are_replaced_where_they_are_links(server):
-    """In references, uri, url, oid, uuid and the narrative; not in canonicals, text or identifiers."""
+    """In references, uri, url, oid, uuid, narrative; not in canonicals, text or identifiers."""
     div = f'<div xmlns="http://www.w3.org/1999/xhtml"><a href="{ONE}">{ONE}</a></div>'
     full = observed(
         ONE,
         text={"status": "generated", "div": div},
-        performer=[{"reference": ONE}, {"reference": "Practitioner/p"}],
+        performer=[{"reference": "Practitioner/p"}],
         identifier=[{"system": ONE, "value": ONE}],
         note=[{"text": ONE}],
         meta={"profile": [ONE]},
@@ -89,7 +89,6 @@ def test_links_are_replaced_where_they_are_links(server):
         contained=[{"resourceType": "Specimen", "id": "s", "subject": {"reference": ONE}}],
         specimen={"reference": "#s"},
     )
-    del full["performer"][0]
     got = send(
         server, entry("POST", "Observation", full, TWO), entry("POST", "Patient", PATIENT, ONE)
     )
@@ -124,6 +123,21 @@ def test_text_around_a_link_stays_as_it_came(server):
         f'"subject":{{ "reference":"Patient/{id_}" }},"valueQuantity":{{"value":7.50}}}}'
     )
     assert expected in text
+
+
+def test_many_links_in_one_resource(server):
+    """More than are replaced one by one."""
+    names = [UUID(int=number).urn for number in range(50)]
+    listed = [{"item": {"reference": name}} for name in names]
+    list_ = {"resourceType": "List", "status": "current", "mode": "working", "entry": listed}
+    got = send(
+        server,
+        entry("POST", "List", list_),
+        *[entry("POST", "Patient", PATIENT, name) for name in names],
+    )
+    locations = [one["response"]["location"] for one in got.json["entry"][1:]]
+    seen = [one["item"]["reference"] for one in stored(server, "List")["entry"]]
+    assert seen == ["/".join(where.split("/")[-4:-2]) for where in locations]
 
 
 @pytest.mark.parametrize(

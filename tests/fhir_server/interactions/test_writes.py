@@ -1,8 +1,14 @@
 """create, update, delete, with conditions; what a write answers."""
 
+from datetime import UTC
+
 import pytest
 
+from fhir_server.audit import KIND, verify_chain
 from fhir_server.guard import Caller
+from fhir_server.search.parse import parse
+from fhir_server.search.request import AnyOf
+from fhir_server.store.port import Visibility
 from tests.fhir_server.serving import PATIENT, serving
 
 MRN = {"system": "https://example.org/mrn", "value": "17"}
@@ -173,3 +179,30 @@ def test_the_caller_decides_which_store_is_seen(url):
         assert server.ask("PUT", "Patient/a", {**PATIENT, "id": "a"}, x_requester="whole").status
         assert server.ask("GET", "Patient/a", x_requester="whole").status == 200
         assert server.ask("GET", "Patient/a", x_requester="nobody").status == 500
+
+
+def test_who_sees_a_part_writes_conditionally_within_it(url):
+    """What is hidden meets no condition; the trail is one for all."""
+
+    def store_for(store):
+        mine = AnyOf((parse("Patient", [("organization", "mine")], zone=UTC).conditions,))
+        part = store.restricted(Visibility({"Patient": mine}))
+        return lambda caller: part if caller.id == "part" else store
+
+    def of(organization):
+        return {**KNOWN, "managingOrganization": {"reference": f"Organization/{organization}"}}
+
+    with serving(url, store_for=store_for, audited=True) as server:
+        hidden = server.make(of("other"))
+        assert server.ask("GET", f"Patient/{hidden}", x_requester="part").status == 404
+        assert server.ask("GET", f"Patient/{hidden}/_history", x_requester="part").status == 404
+        assert server.ask("GET", "Patient", x_requester="part").json["total"] == 0
+        made = server.ask("POST", "Patient", of("mine"), if_none_exist=BY_MRN, x_requester="part")
+        assert made.status == 201
+        again = server.ask("POST", "Patient", of("mine"), if_none_exist=BY_MRN, x_requester="part")
+        assert (again.status, again.json["id"]) == (200, made.json["id"])
+        got = server.ask("POST", "Patient", of("mine"), if_none_exist=BY_MRN)
+        assert got.code == "multiple-matches"
+        rows = server.store.rows(KIND)
+        assert len(rows) == 7
+        assert verify_chain(rows) is None

@@ -213,12 +213,12 @@ def test_two_stores_on_one_file_see_each_other(tmp_path):
     assert ids(one, "Patient?gender=male") == ids(other, "Patient?gender=male") == "1 2"
     assert ids(one, "Patient?identifier=urn:s|v") == "2"
     gate = threading.Barrier(2)
-    seqs = []
+    seqs: list[int] = []
 
     def write(store):
         gate.wait(10)
-        for _ in range(20):
-            seqs.append(store.write(lambda w: w.append("a", "k", b"", at=AT)).result(30))
+        futures = [store.write(lambda w: w.append("a", "k", b"", at=AT)) for _ in range(20)]
+        seqs.extend(future.result(30) for future in futures)
 
     threads = [threading.Thread(target=write, args=[store]) for store in (one, other)]
     for thread in threads:

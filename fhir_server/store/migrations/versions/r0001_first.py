@@ -9,7 +9,6 @@ from sqlalchemy import (
     BigInteger,
     Column,
     Double,
-    ForeignKeyConstraint,
     Integer,
     LargeBinary,
     PrimaryKeyConstraint,
@@ -79,7 +78,6 @@ def _resources() -> None:
         _column("method", WORDS),
         _column("body", LargeBinary()),
         PrimaryKeyConstraint("resource", "version"),
-        ForeignKeyConstraint(["resource"], ["resource.key"]),
     )
 
 

@@ -1,0 +1,139 @@
+"""Speed of the live network, each benchmark beside its floor, rounds interleaved.
+
+python -m benchmarks.live                                 # everything, a quarter of an hour
+python -m benchmarks.live read search --seconds 30 --json figures.json
+python -m benchmarks.live --from figures.json --page docs/reference/speed.md
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+from benchmarks.live import figures, network, rest, synthea
+from benchmarks.live.generator import CONNECTIONS, Generator
+from benchmarks.live.page import write
+from benchmarks.live.resources import PATIENTS
+from benchmarks.machine import describe
+
+NAMES: Final = (
+    "read",
+    "search",
+    "create",
+    "transaction",
+    "lag",
+    "synthea",
+    "drive",
+    "cds",
+    "start",
+)
+PACKAGES: Final = ("starlette", "uvicorn", "uvloop", "httptools", "orjson", "msgspec")
+
+
+def measure(asked: argparse.Namespace) -> dict[str, list[figures.Figure]]:
+    """The figures by group."""
+    names, rounds = asked.names or NAMES, asked.rounds
+    found: dict[str, list[figures.Figure]] = {}
+    with tempfile.TemporaryDirectory(prefix="lienthong-benchmark-") as folder:
+        scratch = Path(folder)
+        with Generator() as generator:
+            if {*names} & {*rest.MAKERS, "lag"}:
+                setting = rest.Setting(asked.seconds, rounds, asked.patients)
+                found |= rest.run(names, setting, scratch, generator, _say)
+            if "synthea" in names:
+                if not asked.synthea.is_dir():
+                    _say(f"synthea is left out: {asked.synthea} is not there (--synthea FOLDER)")
+                else:
+                    found["synthea"] = synthea.run(asked.synthea, rounds, scratch, generator, _say)
+            if {*names} & {"drive", "cds"}:
+                found |= network.run(
+                    names, asked.visits, asked.seconds, rounds, scratch, generator, _say
+                )
+        if "start" in names:
+            found["start"] = network.starts(asked.scenario, asked.persons, rounds, scratch, _say)
+    return found
+
+
+def about(asked: argparse.Namespace) -> dict[str, Any]:
+    """What the figures were measured on, and how."""
+    machine = describe()
+    machine["packages"] = {name: version(name) for name in PACKAGES}
+    return {
+        "machine": machine,
+        "commit": _commit(),
+        "rounds": asked.rounds,
+        "seconds": asked.seconds,
+        "connections": CONNECTIONS,
+        "observations": asked.patients * 20,
+        "visits": asked.visits,
+        "load_before": Path("/proc/loadavg").read_text(encoding="ascii").split()[0],
+    }
+
+
+def _commit() -> str:
+    command = ["git", "describe", "--always", "--dirty"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stdout.strip() or "unknown"
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(
+        prog="python -m benchmarks.live",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    made.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(NAMES)}")
+    made.add_argument("--rounds", type=int, default=3)
+    made.add_argument("--seconds", type=float, default=10.0, help="of each row in each round")
+    made.add_argument("--patients", type=int, default=PATIENTS, help="20 results each")
+    made.add_argument("--visits", type=int, default=200, help="that drive replays")
+    made.add_argument("--scenario", default="pilots", help="that start starts")
+    made.add_argument("--persons", type=int, default=2100, help="people in it")
+    made.add_argument("--synthea", type=Path, default=synthea.DATA, help="folder of bundles")
+    made.add_argument(
+        "--json", nargs="?", const="-", metavar="FILE", help="figures as JSON, printed or in a file"
+    )
+    made.add_argument("--page", type=Path, help="write the tables into this page")
+    made.add_argument("--from", dest="source", type=Path, help="figures of an earlier run")
+    return made
+
+
+def main(arguments: list[str] | None = None) -> None:
+    asked = (made := parser()).parse_args(arguments)
+    if unknown := [name for name in asked.names if name not in NAMES]:
+        made.error(f"{unknown[0]}: there is no such benchmark; choose of {', '.join(NAMES)}")
+    for name in ("rounds", "seconds", "patients", "visits"):
+        if getattr(asked, name) <= 0:
+            made.error(f"--{name}: more than 0")
+    if asked.source:
+        result = json.loads(asked.source.read_text(encoding="utf-8"))
+    else:
+        result = about(asked)
+        result["groups"] = measure(asked)
+    text = json.dumps(result, indent=2, ensure_ascii=False)
+    if asked.json and asked.json != "-":
+        Path(asked.json).write_text(text + "\n", encoding="utf-8")
+    if asked.page:
+        write(asked.page, result)
+    if asked.json == "-":
+        print(text)
+    else:
+        machine = result["machine"]
+        print(f"{machine['cpu']}, {machine['cores']} cores, Python {machine['python']}")
+        for found in result["groups"].values():
+            print()
+            print(figures.text_table(found))
+
+
+if __name__ == "__main__":
+    main()

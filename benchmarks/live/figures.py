@@ -1,0 +1,132 @@
+"""From samples to figures: medians over rounds, ratios to a floor, tables."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Any
+
+from benchmarks.live.generator import Generator, Load, Sample
+from benchmarks.live.processes import Served, cpu_seconds, memory_mb
+
+Figure = dict[str, Any]
+Say = Callable[[str], None]
+
+
+@dataclass
+class Row:
+    """One kind of request to one server. `floor` names the row it is compared with.
+
+    `weight` is how many things one request does (an entry of a bundle, an inserted resource).
+    """
+
+    name: str
+    load: Load
+    server: Served
+    floor: str = ""
+    samples: list[Sample] = field(default_factory=list)
+    cpu: list[float] = field(default_factory=list)  # milliseconds of the server, for each request
+
+    def measure(self, generator: Generator) -> None:
+        before = cpu_seconds(self.server.pid)
+        (sample,) = generator.play(self.load)
+        used = cpu_seconds(self.server.pid) - before
+        self.samples.append(sample)
+        self.cpu.append(1000 * used / max(sample.done, 1))
+
+    @property
+    def rate(self) -> float:
+        return median(sample.rate for sample in self.samples)
+
+
+def measure(rows: Sequence[Row], generator: Generator, rounds: int, say: Say) -> list[Figure]:
+    """Rounds of all rows in turn, so that a slow minute of the machine hits all of them."""
+    for number in range(1, rounds + 1):
+        for row in rows:
+            say(f"round {number} of {rounds}: {row.name}")
+            row.measure(generator)
+    by_name = {row.name: row for row in rows}
+    return [_figure(row, by_name.get(row.floor)) for row in rows]
+
+
+def _figure(row: Row, floor: Row | None) -> Figure:
+    rates = [sample.rate for sample in row.samples]
+    unexpected = sum((sample.unexpected for sample in row.samples), Counter())
+    figure: Figure = {
+        "row": row.name,
+        "unit": "requests/s",
+        "median": round(median(rates), 1),
+        "slowest": round(min(rates), 1),
+        "fastest": round(max(rates), 1),
+        "p50_ms": round(median(s.quantile(0.50) for s in row.samples), 2),
+        "p99_ms": round(median(s.quantile(0.99) for s in row.samples), 2),
+        "cpu_ms": round(median(row.cpu), 3),
+        "memory_mb": round(memory_mb(row.server.pid)),
+        "unexpected": {str(status): count for status, count in unexpected.items()},
+    }
+    if floor is not None:
+        figure["floor"] = floor.name
+        figure["ratio"] = round(row.rate / floor.rate, 3) if floor.rate else None
+        used = median(row.cpu)
+        figure["cpu_ratio"] = round(median(floor.cpu) / used, 3) if used else None
+    return figure
+
+
+def plain(name: str, unit: str, values: Sequence[float], **more: Any) -> Figure:
+    """A figure that is no rate of requests: seconds, megabytes, visits a second."""
+    return {
+        "row": name,
+        "unit": unit,
+        "median": round(median(values), 2),
+        "slowest": round((max if unit == "s" else min)(values), 2),
+        "fastest": round((min if unit == "s" else max)(values), 2),
+        **more,
+    }
+
+
+COLUMNS = (
+    ("median", "median"),
+    ("slowest", "slowest"),
+    ("fastest", "fastest"),
+    ("ratio", "× floor"),
+    ("cpu_ratio", "× floor, CPU"),
+    ("p50_ms", "p50 ms"),
+    ("p99_ms", "p99 ms"),
+    ("cpu_ms", "CPU ms"),
+    ("memory_mb", "MB"),
+)
+
+
+def cells(figure: Figure) -> list[str]:
+    """A figure as the cells of a table row."""
+    shown = [f"{figure['row']}", figure["unit"]]
+    for key, _ in COLUMNS:
+        value = figure.get(key)
+        shown.append("" if value is None else f"{value:,}")
+    return shown
+
+
+def text_table(found: Sequence[Figure]) -> str:
+    """For a terminal."""
+    head = ["row", "unit", *(title for _, title in COLUMNS)]
+    rows = [head, *map(cells, found)]
+    widths = [max(len(row[n]) for row in rows) for n in range(len(head))]
+    lines = []
+    for row in rows:
+        left = [cell.ljust(width) for cell, width in zip(row[:2], widths[:2], strict=True)]
+        right = [cell.rjust(width) for cell, width in zip(row[2:], widths[2:], strict=True)]
+        lines.append("  ".join(left + right).rstrip())
+    wrong = [
+        f"UNEXPECTED answers: {f['row']}: {f['unexpected']}" for f in found if f.get("unexpected")
+    ]
+    return "\n".join([*lines, *wrong])
+
+
+def markdown_table(found: Sequence[Figure]) -> str:
+    """For a page."""
+    head = ["row", "unit", *(title for _, title in COLUMNS)]
+    lines = [f"| {' | '.join(head)} |", f"|---|---|{'---:|' * len(COLUMNS)}"]
+    lines += [f"| {' | '.join(cells(figure))} |" for figure in found]
+    return "\n".join(lines)
