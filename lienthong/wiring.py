@@ -22,7 +22,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from coordinator.app import create_coordinator_app, requester_link
 from coordinator.services.federated_read import Deadlines
-from fhir_profiles.json_text import dump
 from fhir_profiles.outcomes import FhirError, Kind
 from fhir_server.client import FhirClient
 from fhir_server.clock import Clock, SteppedClock
@@ -34,6 +33,7 @@ from fhir_server.store.port import Store
 from hospitals.app import create_hospital_app
 from hospitals.publisher import Publisher
 from lienthong.live.admin import Admin
+from lienthong.live.plain_errors import in_plain_words, refusal
 from lienthong.live.plan import LivePlan, Place
 from lienthong.live.seeding import COORDINATOR, ZONE
 from scenarios.rollout import NEVER
@@ -67,10 +67,10 @@ class Network:
         self._pool = ThreadPoolExecutor(4, "fhir")
         self._options = Options(zone=ZONE, pool=self._pool)
         self._stores: dict[str, Store] = {}
-        self._hospitals: dict[str, Starlette] = {}
+        self._hospitals: dict[str, tuple[Starlette, ASGIApp]] = {}
         self._publishers: dict[str, Publisher] = {}
         self._noted = 0.0
-        self.app = self._front()
+        self.app = in_plain_words(self._front())
         # Hospitals and coordinator meet over HTTP; in one process the wire is this very app.
         self._http = httpx2.AsyncClient(transport=httpx2.ASGITransport(self.app))
         self._deadlines = deadlines
@@ -91,6 +91,14 @@ class Network:
             version=VERSION,
         )
 
+    @cached_property
+    def _speaking_coordinator(self) -> ASGIApp:
+        return in_plain_words(self.coordinator)
+
+    def _speaking_hospital(self, code: str) -> ASGIApp:
+        self.hospital(code)
+        return self._hospitals[code][1]
+
     def store(self, code: str) -> Store:
         """The store of a hospital or of the coordinator."""
         if code not in self._stores:
@@ -100,7 +108,7 @@ class Network:
     def hospital(self, code: str) -> Starlette:
         """The app of a record group, made when it is first asked for."""
         if code not in self._hospitals:
-            self._hospitals[code] = create_hospital_app(
+            app = create_hospital_app(
                 code,
                 self.store(code),
                 self.clock,
@@ -112,7 +120,8 @@ class Network:
                 options=self._options,
                 version=VERSION,
             )
-        return self._hospitals[code]
+            self._hospitals[code] = app, in_plain_words(app)
+        return self._hospitals[code][0]
 
     def _publishes_from(self, code: str) -> dict[str, dt.datetime]:
         """Since when each facility of a record group tells; one that is not named never does."""
@@ -181,11 +190,7 @@ class Network:
 
     # ---- the one app -----------------------------------------------------------------------------
     def _front(self) -> Starlette:
-        return Starlette(
-            routes=[*self._routes()],
-            lifespan=self._lifespan,
-            exception_handlers={FhirError: _refusal},
-        )
+        return Starlette(routes=[*self._routes()], lifespan=self._lifespan)
 
     def _routes(self) -> list[BaseRoute]:
         return [
@@ -221,7 +226,7 @@ class Network:
         return JSONResponse({"status": "ready", **self.provenance()})
 
     async def _to_coordinator(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._when_ready(lambda: self.coordinator, scope, receive, send)
+        await self._when_ready(lambda: self._speaking_coordinator, scope, receive, send)
 
     async def _to_hospital(self, scope: Scope, receive: Receive, send: Send) -> None:
         """`/hospitals/{code}/…`: the rest is that hospital's."""
@@ -229,16 +234,16 @@ class Network:
         code = rest.partition("/")[0]
         if code not in self._codes:
             words = f"there is no hospital {code!r} here; GET / lists them"
-            await _answer(FhirError(Kind.NOT_FOUND, words))(scope, receive, send)
+            await refusal(FhirError(Kind.NOT_FOUND, words))(scope, receive, send)
             return
         inner = {**scope, "root_path": f"{scope['root_path']}/{code}"}
-        await self._when_ready(lambda: self.hospital(code), inner, receive, send)
+        await self._when_ready(lambda: self._speaking_hospital(code), inner, receive, send)
 
     async def _when_ready(
         self, app: Callable[[], ASGIApp], scope: Scope, receive: Receive, send: Send
     ) -> None:
         if self.problem and scope["type"] == "http":
-            await _answer(FhirError(Kind.UNAVAILABLE, self.problem))(scope, receive, send)
+            await refusal(FhirError(Kind.UNAVAILABLE, self.problem))(scope, receive, send)
         else:
             await app()(scope, receive, send)
 
@@ -276,12 +281,3 @@ class Network:
 
 async def _healthz(request: Request) -> Response:
     return JSONResponse({"status": "ok", "version": VERSION})
-
-
-def _answer(error: FhirError) -> Response:
-    return Response(dump(error.outcome()), error.status, media_type="application/fhir+json")
-
-
-def _refusal(request: Request, error: Exception) -> Response:
-    assert isinstance(error, FhirError)
-    return _answer(error)

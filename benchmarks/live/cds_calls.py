@@ -1,4 +1,4 @@
-"""CDS calls as hospitals make them, from what a network holds: orders with patient and encounter."""
+"""CDS calls as hospitals make them, from orders, patients and encounters that a network holds."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ A_HOSPITAL: Final = 40  # orders of a hospital that are asked about at most
 
 def calls(url: str) -> list[bytes]:
     """Whole requests, one for each order. RuntimeError: there are no orders."""
-    made = []
+    made: list[bytes] = []
     with httpx2.Client(base_url=url, timeout=60) as http:
         for code in http.get("/").json()["hospitals"]:
-            for body in _of_hospital(http, url, code):
-                made.append(request("POST", SERVICE, orjson.dumps(body)))
+            bodies = map(orjson.dumps, _of_hospital(http, url, code))
+            made += [request("POST", SERVICE, body) for body in bodies]
     if not made:
         raise RuntimeError("no hospital of the network holds an order; drive persons first")
     return made

@@ -1,4 +1,4 @@
-"""One FHIR server of ours as it is measured: a SQLite store, structure validation, nobody refused."""
+"""One FHIR server of ours as it is measured: SQLite, structure validation, nobody refused."""
 
 from __future__ import annotations
 

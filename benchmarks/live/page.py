@@ -1,4 +1,4 @@
-"""The tables of docs/reference/speed.md, written between two marks so that nobody types a figure."""
+"""The tables of docs/reference/speed.md, written between two marks: no figure is typed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Servers under load, each an ASGI app in a process of its own: CPU time, memory, lag of its loop."""
+"""Servers under load, each an ASGI app in a process of its own: CPU, memory, lag of the loop."""
 
 from __future__ import annotations
 

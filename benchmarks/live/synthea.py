@@ -1,4 +1,4 @@
-"""Bundles that Synthea made, sent over HTTP one after the other, beside a bare insert of the rows."""
+"""Bundles that Synthea made, sent over HTTP in turn, beside a bare insert of the same rows."""
 
 from __future__ import annotations
 

@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from lienthong.drive.run import Driven
 
 BRIEF = "Replay persons of a scenario against a running network, verdict by verdict."
-EPILOG = """Example:  lienthong up drive-coverage --as-of 2024-06-04 --persons 0 --feed manual
-          lienthong drive drive-coverage --url http://127.0.0.1:8000 --visits 200"""
+EPILOG = """Example:  lienthong drive drive-coverage --url http://127.0.0.1:8000 --visits 200
+
+Before:  lienthong up drive-coverage --as-of 2024-06-04 --persons 0 --feed manual"""
 
 
 def drive(

@@ -13,9 +13,10 @@ import asyncio
 import datetime as dt
 import time
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import orjson
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -23,6 +24,8 @@ from starlette.routing import Route
 from fhir_profiles.outcomes import FhirError, Kind
 from fhir_server.clock import Clock, SteppedClock
 from fhir_server.faults import STATES, Faults
+
+METHODS: Final = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"}
 
 
 class Network(Protocol):
@@ -49,12 +52,14 @@ class Admin:
         self._network = network
 
     def routes(self) -> list[Route]:
-        return [
+        taken = [
             Route("/admin/clock", self.clock, methods=["GET", "POST"]),
             Route("/admin/faults", self.faults, methods=["GET", "POST"]),
             Route("/admin/reset", self.reset, methods=["POST"]),
             Route("/admin/provenance", self.provenance, methods=["GET"]),
         ]
+        # What is behind these routes takes every path, so that they have to refuse the rest.
+        return [*taken, *(_other_methods(route) for route in taken)]
 
     async def clock(self, request: Request) -> Response:
         """Care time; moved only where the network was started with a stepped clock."""
@@ -100,6 +105,16 @@ class Admin:
 
     async def provenance(self, request: Request) -> Response:
         return JSONResponse(self._network.provenance())
+
+
+def _other_methods(route: Route) -> Route:
+    """Refuses the methods that a route does not take."""
+    known = route.methods or set()
+
+    async def refuse(request: Request) -> Response:
+        raise HTTPException(405, headers={"Allow": ", ".join(sorted(known))})
+
+    return Route(route.path, refuse, methods=sorted(METHODS - known))
 
 
 async def _body(request: Request) -> Mapping[str, Any]:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from tests.fhir_server.store.stores import AT, document, ids, put
+from tests.fhir_server.store.stores import AT, document, ids, put, search
 
 LATER = AT + timedelta(hours=1)
 PATIENT = {"resourceType": "Patient", "id": "1", "gender": "male"}
@@ -123,10 +123,17 @@ def test_a_search_finds_the_newest_version_only(store):
 def test_chains_and_includes_do_not_reach_what_is_deleted(store):
     observation = {"resourceType": "Observation", "id": "o", "subject": {"reference": "Patient/1"}}
     put(store, PATIENT, observation)
-    assert ids(store, "Observation?subject:Patient.gender=male") == "o"
+    chains = ["gender=male", "gender:not=female", "birthdate:missing=true", "_id=1"]
+    queries = [f"subject:Patient.{chain}" for chain in chains]
+    queries += [f"subject=Patient/1&{query}" for query in queries]
+    assert [ids(store, f"Observation?{query}") for query in queries] == ["o"] * 8
     delete(store, "Patient", "1")
-    assert ids(store, "Observation?subject:Patient.gender=male") == ""
+    assert [ids(store, f"Observation?{query}") for query in queries] == [""] * 8
     assert ids(store, "Observation?subject=Patient/1") == "o"
+    assert search(store, "Observation?_include=Observation:subject").included == []
+    delete(store, "Observation", "o")
+    put(store, PATIENT)
+    assert search(store, "Patient?_revinclude=Observation:subject").included == []
 
 
 def test_scan_in_order_of_type_and_id(store):
