@@ -71,8 +71,11 @@ class Network:
         self._publishers: dict[str, Publisher] = {}
         self._noted = 0.0
         self.app = in_plain_words(self._front())
-        # Hospitals and coordinator meet over HTTP; in one process the wire is this very app.
-        self._http = httpx2.AsyncClient(transport=httpx2.ASGITransport(self.app))
+        # Hospitals and coordinator meet over HTTP; in one process the wire is this very app. What
+        # the directory says lies elsewhere is reached there, and never through a proxy.
+        own = httpx2.URL(self.public_url)
+        here = {f"{own.scheme}://{own.netloc.decode()}": httpx2.ASGITransport(self.app)}
+        self._http = httpx2.AsyncClient(mounts=here, trust_env=False)
         self._deadlines = deadlines
 
     # ---- parts -----------------------------------------------------------------------------------

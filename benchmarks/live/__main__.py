@@ -16,10 +16,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.live import figures, network, rest, synthea
+from benchmarks.live import figures
 from benchmarks.live.generator import CONNECTIONS, Generator
 from benchmarks.live.page import write
-from benchmarks.live.resources import PATIENTS
 from benchmarks.machine import describe
 
 NAMES: Final = (
@@ -33,11 +32,16 @@ NAMES: Final = (
     "cds",
     "start",
 )
+PATIENTS: Final = 500
+SYNTHEA: Final = Path(__file__).resolve().parents[3] / "shared" / "data" / "synthea"
 PACKAGES: Final = ("starlette", "uvicorn", "uvloop", "httptools", "orjson", "msgspec")
 
 
 def measure(asked: argparse.Namespace) -> dict[str, list[figures.Figure]]:
     """The figures by group."""
+    # Here and not above: every process that is started imports this module first.
+    from benchmarks.live import network, rest, synthea
+
     names, rounds = asked.names or NAMES, asked.rounds
     found: dict[str, list[figures.Figure]] = {}
     with tempfile.TemporaryDirectory(prefix="lienthong-benchmark-") as folder:
@@ -72,8 +76,12 @@ def about(asked: argparse.Namespace) -> dict[str, Any]:
         "connections": CONNECTIONS,
         "observations": asked.patients * 20,
         "visits": asked.visits,
-        "load_before": Path("/proc/loadavg").read_text(encoding="ascii").split()[0],
+        "load_average": [_load_average()],
     }
+
+
+def _load_average() -> float:
+    return float(Path("/proc/loadavg").read_text(encoding="ascii").split()[0])
 
 
 def _commit() -> str:
@@ -99,7 +107,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--visits", type=int, default=200, help="that drive replays")
     made.add_argument("--scenario", default="pilots", help="that start starts")
     made.add_argument("--persons", type=int, default=2100, help="people in it")
-    made.add_argument("--synthea", type=Path, default=synthea.DATA, help="folder of bundles")
+    made.add_argument("--synthea", type=Path, default=SYNTHEA, help="folder of bundles")
     made.add_argument(
         "--json", nargs="?", const="-", metavar="FILE", help="figures as JSON, printed or in a file"
     )
@@ -120,6 +128,7 @@ def main(arguments: list[str] | None = None) -> None:
     else:
         result = about(asked)
         result["groups"] = measure(asked)
+        result["load_average"].append(_load_average())
     text = json.dumps(result, indent=2, ensure_ascii=False)
     if asked.json and asked.json != "-":
         Path(asked.json).write_text(text + "\n", encoding="utf-8")

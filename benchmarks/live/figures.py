@@ -118,10 +118,12 @@ def text_table(found: Sequence[Figure]) -> str:
         left = [cell.ljust(width) for cell, width in zip(row[:2], widths[:2], strict=True)]
         right = [cell.rjust(width) for cell, width in zip(row[2:], widths[2:], strict=True)]
         lines.append("  ".join(left + right).rstrip())
-    wrong = [
-        f"UNEXPECTED answers: {f['row']}: {f['unexpected']}" for f in found if f.get("unexpected")
-    ]
-    return "\n".join([*lines, *wrong])
+    return "\n".join([*lines, *unexpected(found)])
+
+
+def unexpected(found: Sequence[Figure]) -> list[str]:
+    """What must not happen under load, said beside the figures."""
+    return [f"UNEXPECTED: {f['row']}: {f['unexpected']}" for f in found if f.get("unexpected")]
 
 
 def markdown_table(found: Sequence[Figure]) -> str:
@@ -129,4 +131,4 @@ def markdown_table(found: Sequence[Figure]) -> str:
     head = ["row", "unit", *(title for _, title in COLUMNS)]
     lines = [f"| {' | '.join(head)} |", f"|---|---|{'---:|' * len(COLUMNS)}"]
     lines += [f"| {' | '.join(cells(figure))} |" for figure in found]
-    return "\n".join(lines)
+    return "\n".join([*lines, *(f"\n{line}" for line in unexpected(found))])

@@ -142,8 +142,6 @@ def _replay(network: Live, live: LivePlan, visits: int, replays: Replays) -> Non
         done = drive(live, http, wanted)
         replays.server.append(cpu_seconds(network.pid) - before)
         replays.client.append(time.process_time() - mine)
-    if not done.equal:
-        raise RuntimeError("the replay and the simulation do not agree: lienthong drive says where")
     replays.done.append(done)
 
 
@@ -151,6 +149,7 @@ def _drive_figures(replays: Replays, memory: float) -> list[Figure]:
     pings = median(replays.pings)
     rates = [done.requests / done.seconds for done in replays.done]
     last = replays.done[-1]
+    wrong = sum(len(done.verdicts.differences) for done in replays.done)
     return [
         plain("floor: GET /healthz by the same client", "requests/s", replays.pings),
         plain(
@@ -168,6 +167,8 @@ def _drive_figures(replays: Replays, memory: float) -> list[Figure]:
             [done.chosen.visits / done.seconds for done in replays.done],
             visits=last.chosen.visits,
             requests=last.requests,
+            # Speed of a wrong replay says nothing; `lienthong drive` tells what differs.
+            unexpected={"differences": wrong} if wrong else {},
         ),
         plain("drive: server CPU", "s", replays.server),
         plain("drive: client CPU, choosing included", "s", replays.client),

@@ -28,8 +28,8 @@ def render(result: dict[str, Any]) -> str:
         f" {machine['cores']} cores, {machine['system']}, Python {machine['python']}"
         f" ({packages}); {result['rounds']} rounds of {result['seconds']:g} s,"
         f" {result['connections']} connections, {result['observations']:,} Observations,"
-        f" {result['visits']} visits. Load average of the machine before it began:"
-        f" {result['load_before']}.",
+        f" {result['visits']} visits. Load average of the machine before and after:"
+        f" {' and '.join(map(str, result['load_average']))}.",
     ]
     for group, found in result["groups"].items():
         lines += ["", f"### {TITLES[group]}", "", markdown_table(found)]

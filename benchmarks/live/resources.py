@@ -9,7 +9,6 @@ from fhir_profiles import systems
 from fhir_profiles.json_text import dump
 
 Tree = dict[str, Any]
-PATIENTS: Final = 500
 CODES: Final = (("4548-4", "HbA1c", "%"), ("2345-7", "Glucose", "mg/dL"))
 EACH: Final = 10  # results of each code and patient: a page of `_count=10` is full
 
@@ -81,8 +80,8 @@ def observation(patient_id: str, number: int) -> Tree:
     }
 
 
-def everything(patients: int = PATIENTS) -> Iterator[Tree]:
-    """Patients and their results: 20 each, so 10,000 Observations."""
+def everything(patients: int) -> Iterator[Tree]:
+    """Patients and their results, 20 each: 10,000 Observations of 500 patients."""
     for number in range(patients):
         yield patient(number)
         for n in range(len(CODES) * EACH):
@@ -91,7 +90,7 @@ def everything(patients: int = PATIENTS) -> Iterator[Tree]:
 
 def new_observation(number: int) -> bytes:
     """One to be created: without an id."""
-    tree = observation(f"p-{number % PATIENTS}", number)
+    tree = observation(f"p-{number % 100}", number)
     del tree["id"]
     return dump(tree)
 
@@ -99,7 +98,7 @@ def new_observation(number: int) -> bytes:
 def new_transaction(number: int) -> bytes:
     """Patient, encounter and two results that refer to each other by `urn:uuid`, all created."""
     urns = [f"urn:uuid:00000000-0000-4000-8000-{number:08d}{n:04d}" for n in range(4)]
-    person = patient(PATIENTS + number)
+    person = patient(100_000 + number)
     encounter: Tree = {
         "resourceType": "Encounter",
         "status": "finished",

@@ -31,7 +31,7 @@ class Setting:
 
     seconds: float
     rounds: int
-    patients: int = resources.PATIENTS
+    patients: int
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,6 @@ from benchmarks.live.node import TENANT, node
 from benchmarks.live.processes import Served, cpu_seconds
 from fhir_server.store.open import open_store
 
-DATA: Final = Path(__file__).resolve().parents[3] / "shared" / "data" / "synthea"
 FLOOR: Final = "floor: bare bulk insert of the same rows"
 Rows = dict[str, list[tuple[Any, ...]]]
 

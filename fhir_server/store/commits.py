@@ -42,6 +42,7 @@ class Commits:
         self._lock = threading.Lock()  # of the two below
         self._thread: threading.Thread | None = None
         self._closed = False
+        self._connection: Connection | None = None  # the thread's own
 
     def submit(self, work: Callable[[Connection], T], *, alone: bool = False) -> Future[T]:
         answer: Future[T] = Future()
@@ -68,21 +69,14 @@ class Commits:
 
     # ---- in the thread ---------------------------------------------------------------------------
     def _run(self) -> None:
-        connection: Connection | None = None
         try:
             while (job := self._next()) is not None:
-                try:
-                    connection = connection or self._database.open_writer()
-                except Exception as err:
-                    job.answer.set_exception(self._database.failure(err))
-                    continue
                 while job is not None and not job.alone:
-                    job = self._group(connection, job)
+                    job = self._group(job)
                 if job is not None:
-                    self._alone(connection, job)
+                    self._alone(job)
         finally:
-            if connection is not None:
-                connection.close()
+            self._let_go()
 
     def _next(self) -> Job | None:
         """Waits for work; None: there is none and the thread ends."""
@@ -95,31 +89,47 @@ class Commits:
                         self._thread = None
                         return None
 
-    def _alone(self, connection: Connection, job: Job) -> None:
+    def _own(self) -> Connection:
+        if self._connection is None:
+            self._connection = self._database.open_writer()
+        return self._connection
+
+    def _let_go(self) -> None:
+        """Ends the connection; what it had begun is undone, a broken one does not stay."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    def _alone(self, job: Job) -> None:
         try:
-            value = job.work(connection)
+            value = job.work(self._own())
         except Exception as err:
+            self._let_go()
             job.answer.set_exception(self._database.failure(err))
         else:
             job.answer.set_result(value)
 
-    def _group(self, connection: Connection, first: Job) -> Job | None:
+    def _group(self, first: Job) -> Job | None:
         """One transaction; returns the job behind it if that is not for this transaction."""
+        taken: list[Job] = []
         done: list[tuple[Job, Any]] = []
         job: Job | None = first
         until = time.monotonic() + SECONDS
         try:
+            connection = self._own()
             connection.execute(self._database.begin)
             while job is not None and not job.alone:
+                taken.append(job)
                 self._one(connection, job, done)
                 job = None
                 if len(done) < TOGETHER and time.monotonic() < until:
                     job = self._waiting()
             connection.execute("COMMIT")
         except Exception as err:
-            self._undo(connection)
+            self._database.names.forget()
+            self._let_go()
             error = self._database.failure(err)
-            for failed in dict.fromkeys([first, *(one for one, _ in done)]):
+            for failed in taken or [first]:
                 if not failed.answer.done():
                     failed.answer.set_exception(error)
             return job if job is not None and job.alone else None
@@ -150,10 +160,3 @@ class Commits:
         else:
             connection.execute("RELEASE SAVEPOINT work")
             done.append((job, value))
-
-    def _undo(self, connection: Connection) -> None:
-        self._database.names.forget()
-        try:
-            connection.execute("ROLLBACK")
-        except Exception:  # there is no transaction any more: the database has undone it itself
-            return

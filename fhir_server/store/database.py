@@ -62,8 +62,16 @@ class Database(Protocol):
 
     def open_writer(self) -> Connection: ...
 
+    def limited(self, connection: Connection) -> AbstractContextManager[None]:
+        """Within a write transaction: a search that may take as long as any other."""
+        ...
+
     def many(self, connection: Connection, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         """The same statement for every row."""
+        ...
+
+    def loaded(self, connection: Connection) -> None:
+        """After a bulk load, within its transaction: the tables are not what they were."""
         ...
 
     def failure(self, error: Exception) -> Exception:

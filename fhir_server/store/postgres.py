@@ -7,8 +7,8 @@ conditional work is serial here too. psycopg is imported only where somebody wan
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from datetime import tzinfo
 from functools import lru_cache
 from types import TracebackType
@@ -35,6 +35,8 @@ def engine(url: str) -> Engine:
     @event.listens_for(made, "connect")
     def plain(connection: Any, record: Any) -> None:
         connection.autocommit = True  # transactions begin where the store says so
+        # One plan for all parameters and values would be wrong for most of them.
+        connection.execute("SET plan_cache_mode TO force_custom_plan")
 
     return made
 
@@ -73,10 +75,25 @@ class PostgresDatabase:
     def open_writer(self) -> Connection:
         return _Writer(self.take(0))
 
+    @contextmanager
+    def limited(self, connection: Connection) -> Iterator[None]:
+        connection.execute(f"SET LOCAL statement_timeout TO {self._milliseconds}")
+        yield  # after an error the savepoint takes the setting back
+        connection.execute("SET LOCAL statement_timeout TO 0")
+
+    @property
+    def _milliseconds(self) -> int:
+        return max(1, int(self.budget * 1000))
+
     def many(self, connection: Connection, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         assert isinstance(connection, _Writer)
         with connection.own.cursor() as cursor:
             cursor.executemany(sql, rows)
+
+    def loaded(self, connection: Connection) -> None:
+        """The planner would go on thinking that the tables are empty."""
+        for table in metadata.sorted_tables:
+            connection.execute(f'ANALYZE "{table.name}"')
 
     def failure(self, error: Exception) -> Exception:
         driver: Any = self.engine.dialect.dbapi  # psycopg, without importing it by name
@@ -136,7 +153,7 @@ class _Loan:
 
     def __enter__(self) -> Connection:
         try:
-            self.pooled = self.database.take(max(1, int(self.database.budget * 1000)))
+            self.pooled = self.database.take(self.database._milliseconds)
             own = self.pooled.driver_connection
             if self.snapshot:
                 own.execute(_READ)
@@ -150,8 +167,12 @@ class _Loan:
         error: BaseException | None,
         where: TracebackType | None,
     ) -> None:
-        if self.snapshot and not self.pooled.driver_connection.closed:
-            self.pooled.driver_connection.execute("ROLLBACK")
-        self.pooled.close()
+        try:
+            if self.snapshot:
+                self.pooled.driver_connection.execute("ROLLBACK")
+        except Exception:  # broken: whatever it was is on its way already
+            self.pooled.invalidate()
+        else:
+            self.pooled.close()
         if isinstance(error, Exception) and (other := self.database.failure(error)) is not error:
             raise other from error

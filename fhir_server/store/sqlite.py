@@ -11,8 +11,8 @@ import threading
 import time
 import weakref
 from collections import deque
-from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager, closing
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager
 from datetime import tzinfo
 from pathlib import Path
 from types import TracebackType
@@ -25,7 +25,7 @@ from fhir_server.store.database import Connection, Names, Sql, insert_name
 from fhir_server.store.refusals import closed, out_of_time
 from fhir_server.store.sqlite_file import new_file, snapshot_of
 
-READERS: Final = 200  # open at the same time in this process, unless more are at work
+READERS: Final = 150  # open at the same time in this process, unless more are at work
 STEPS: Final = 20_000  # of SQLite's machine between two looks at the watch (about 1 ms)
 BUSY: Final = 10.0  # seconds that a statement waits for another process
 _SQL: Final = Sql(sqlite.dialect())
@@ -130,12 +130,26 @@ class SqliteDatabase:
         )
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("PRAGMA cache_size = -16000")
-        connection.execute("PRAGMA journal_size_limit = 16000000")
+        connection.execute("PRAGMA wal_autocheckpoint = 4000")  # pages: each costs a sync
+        connection.execute("PRAGMA journal_size_limit = 32000000")
         return connection
+
+    @contextmanager
+    def limited(self, connection: Connection) -> Iterator[None]:
+        assert isinstance(connection, sqlite3.Connection)
+        until = time.monotonic() + self.budget
+        connection.set_progress_handler(lambda: time.monotonic() > until, STEPS)
+        try:
+            yield
+        finally:
+            connection.set_progress_handler(None, 0)
 
     def many(self, connection: Connection, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         assert isinstance(connection, sqlite3.Connection)
         connection.executemany(sql, rows)
+
+    def loaded(self, connection: Connection) -> None:
+        """Nothing: the store itself looks how much there is of what is searched (`probes`)."""
 
     def failure(self, error: Exception) -> Exception:
         if not isinstance(error, sqlite3.Error):
@@ -165,7 +179,6 @@ class SqliteDatabase:
             new_file(source, self.zone)
         with closing(sqlite3.connect(source, isolation_level=None)) as copy:
             copy.backup(writer)
-        self.names.forget()
         known = set(self.names.everything(writer))
         lost = [name for name in names if name not in known]
         writer.execute("BEGIN IMMEDIATE")
@@ -211,8 +224,13 @@ class _Loan:
         error: BaseException | None,
         where: TracebackType | None,
     ) -> None:
-        if self.snapshot:
-            self.reader.connection.execute("ROLLBACK")
-        self.database.give_back(self.reader)
+        try:
+            if self.snapshot:
+                self.reader.connection.execute("ROLLBACK")
+        except sqlite3.Error:  # broken: whatever it was is on its way already
+            self.reader.connection.close()
+            _OPEN.fewer(1)
+        else:
+            self.database.give_back(self.reader)
         if isinstance(error, sqlite3.Error):
             raise self.database.failure(error) from error

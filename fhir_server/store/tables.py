@@ -119,9 +119,10 @@ def _index_table(table: str) -> Table:
     return Table(
         f"index_{table}",
         metadata,
-        Column("resource", Key, nullable=False),
+        # in the order in which rows are sorted before they are written
         Column("parameter", Integer, nullable=False),
         *(Column(column, _CELLS[table][column], nullable=False) for column in columns),
+        Column("resource", Key, nullable=False),
         PrimaryKeyConstraint("resource", "parameter", *columns),
         Index(f"index_{table}_search", "parameter", columns[0], "resource", *columns[1:]),
         sqlite_with_rowid=False,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from datetime import UTC, datetime
@@ -11,10 +12,18 @@ from fhir_profiles.json_text import stored_form
 from fhir_server.clock import instant
 from fhir_server.search.index import index_rows
 from fhir_server.search.params.date import microseconds
-from fhir_server.search.request import COLUMNS, IndexRow
+from fhir_server.search.request import COLUMNS, IndexRow, SearchRequest
 from fhir_server.store import statements
 from fhir_server.store.database import Connection, Database
-from fhir_server.store.port import ALL, Document, NewRow, Version, Visibility, whole_milliseconds
+from fhir_server.store.port import (
+    ALL,
+    Document,
+    Found,
+    NewRow,
+    Version,
+    Visibility,
+    whole_milliseconds,
+)
 from fhir_server.store.refusals import exists_already, hidden_from_writer
 from fhir_server.store.skeleton import NAMED
 from fhir_server.store.sql import SqlReader
@@ -25,6 +34,9 @@ _NAMED_CELLS: Final = {
     table: tuple(n for n, column in enumerate(columns) if column in NAMED)
     for table, columns in COLUMNS.items()
 }
+
+Rows = defaultdict[str, list[tuple[Any, ...]]]
+"""Index rows that wait to be written, by table."""
 
 
 class SqlWriter(SqlReader):
@@ -51,8 +63,14 @@ class SqlWriter(SqlReader):
         else:
             key = held[0]
             self._replace(key, version, indexed=not held[1].deleted)
-        self._index([(key, row) for row in index_rows(document.tree, self._database.zone)])
+        tables: Rows = defaultdict(list)
+        self._index(tables, key, index_rows(document.tree, self._database.zone))
+        self._flush(tables)
         return version
+
+    def search(self, request: SearchRequest) -> Found:
+        with self._database.limited(self._connection):
+            return super().search(request)
 
     def delete(self, type_: str, id_: str, *, at: datetime) -> Version | None:
         held = self._held(self._connection, type_, id_)
@@ -94,22 +112,26 @@ class SqlWriter(SqlReader):
             "body": version.body,
         }
 
-    def _index(self, rows: Iterable[tuple[int, IndexRow]]) -> None:
-        """Writes index rows, sorted as their index is, so that one page after the other is met."""
+    def _index(self, tables: Rows, key: int, rows: Iterable[IndexRow]) -> None:
+        """Adds the rows of a resource to those that wait, as their tables hold them."""
         numbered, known, connection = self._names.numbered, self._names.known, self._connection
-        tables: dict[str, list[tuple[Any, ...]]] = {}
-        for key, (table, parameter, cells) in rows:
+        for table, parameter, cells in rows:
             number = known.get(parameter) or numbered(connection, parameter)
             if named := _NAMED_CELLS[table]:
                 plain: list[Any] = list(cells)
                 for n in named:
                     plain[n] = known.get(plain[n]) or numbered(connection, plain[n])
-                cells = tuple(plain)
-            tables.setdefault(table, []).append((number, *cells, key))
-        for table, found in tables.items():
-            found.sort()
+                tables[table].append((number, *plain, key))
+            else:
+                tables[table].append((number, *cells, key))
+
+    def _flush(self, tables: Rows) -> None:
+        """Writes what waits, sorted as the indexes are, so that one page after the other is met."""
+        for table, rows in tables.items():
+            rows.sort()
             sql = self._sql.form(statements.insert_index, table).sql
-            self._database.many(connection, sql, ((key, *row) for *row, key in found))
+            self._database.many(self._connection, sql, rows)
+        tables.clear()
 
     def _do(self, build: Any, about: str = "", **named: Any) -> None:
         statement = self._sql.form(build, about) if about else self._sql.form(build)
@@ -132,7 +154,7 @@ class SqlWriter(SqlReader):
     def load(self, documents: Iterable[Document], rows: Iterable[NewRow], at: datetime) -> int:
         """New resources with their own ids. FhirError (409): one is there already."""
         moment, count = whole_milliseconds(at), 0
-        pending: list[tuple[int, IndexRow]] = []
+        tables: Rows = defaultdict(list)
         written = instant(moment)
         for document in documents:
             type_, id_ = str(document.tree["resourceType"]), str(document.tree["id"])
@@ -140,12 +162,12 @@ class SqlWriter(SqlReader):
                 raise exists_already(type_, id_)
             body = stored_form(document.body, type_, id_, 1, written)
             key = self._insert(Version(type_, id_, 1, moment, body, "POST"))
-            pending += [(key, row) for row in index_rows(document.tree, self._database.zone)]
+            self._index(tables, key, index_rows(document.tree, self._database.zone))
             count += 1
             if count % CHUNK == 0:
-                self._index(pending)
-                pending.clear()
-        self._index(pending)
+                self._flush(tables)
+        self._flush(tables)
         for kind, name, data in rows:
             self.append(kind, name, data, at=at)
+        self._database.loaded(self._connection)
         return count

@@ -13,11 +13,13 @@ from typer.core import TyperGroup
 
 from lienthong.cli import (
     compare,
+    doctor,
     drive,
     exits,
     explain,
     load,
     people,
+    reset,
     run,
     scenarios,
     schema,
@@ -30,8 +32,7 @@ EPILOG = "Example:  lienthong run pilots --scale 0.01"
 
 # Words that people who read the design try; said plainly instead of "no such command".
 PLANNED = frozenset(
-    "sweep sensitivity optimise credibility import coordinator hospital seed reset validate check"
-    " doctor".split()
+    "sweep sensitivity optimise credibility import coordinator hospital seed validate check".split()
 )
 
 
@@ -110,7 +111,20 @@ def front(
         typer.echo(context.get_help())
 
 
-for module in (run, scenarios, show, explain, compare, up, people, load, drive, schema):
+for module in (
+    run,
+    scenarios,
+    show,
+    explain,
+    compare,
+    up,
+    people,
+    load,
+    reset,
+    drive,
+    doctor,
+    schema,
+):
     name = module.__name__.rpartition(".")[2]
     app.command(name, short_help=module.BRIEF, epilog=module.EPILOG)(getattr(module, name))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -121,8 +122,11 @@ def up(
 
 
 def _serve(running: Running, quiet: bool, open_: bool) -> None:
+    import structlog
+
     from lienthong.cli.progress import watching
 
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     with watching(running.start.live.scenario.name, quiet=quiet) as tick:
         running.progress = tick
         if not quiet:

@@ -33,6 +33,7 @@ class Network(Protocol):
 
     clock: Clock
     faults: Faults
+    problem: str
 
     def is_hospital(self, code: str) -> bool: ...
 
@@ -68,6 +69,7 @@ class Admin:
             if not isinstance(clock, SteppedClock):
                 words = "the clock follows the wall; start with --as-of DATE to move it"
                 raise FhirError(Kind.METHOD_NOT_ALLOWED, words)
+            self._when_ready()
             body = await _body(request)
             try:
                 clock.advance(_moment(body))
@@ -94,6 +96,7 @@ class Admin:
 
     async def reset(self, request: Request) -> Response:
         """One hospital or everything goes back to what was loaded; the clock stays."""
+        self._when_ready()
         body = await _body(request)
         code = body.get("hospital")
         if code is not None and not self._network.is_hospital(str(code)):
@@ -102,6 +105,11 @@ class Admin:
         await asyncio.to_thread(self._network.reset, None if code is None else str(code))
         elapsed = round(time.monotonic() - started, 3)
         return JSONResponse({"reset": code or "network", "seconds": elapsed})
+
+    def _when_ready(self) -> None:
+        """What is being loaded can neither be moved nor taken back."""
+        if self._network.problem:
+            raise FhirError(Kind.UNAVAILABLE, self._network.problem)
 
     async def provenance(self, request: Request) -> Response:
         return JSONResponse(self._network.provenance())

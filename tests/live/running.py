@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -87,6 +88,9 @@ class Up:
                 return line.split()[1]
         raise AssertionError(f"it ended: {self.process.wait()} {self.said()}")
 
+    def alive(self) -> bool:
+        return self.process.poll() is None
+
     def end(self, number: signal.Signals = signal.SIGINT) -> tuple[int, float]:
         """Sends the signal; exit code and seconds it took."""
         begun = time.monotonic()
@@ -116,12 +120,29 @@ def environment(cache: Path) -> dict[str, str]:
     return {**kept, "PYTHONPYCACHEPREFIX": str(cache), "NO_COLOR": "1"}
 
 
-def until_ready(url: str) -> Iterator[httpx2.Response]:
+def port_in_reserve() -> int:
+    """A port that was free a moment ago, for who has to know it before anybody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        return int(found.getsockname()[1])
+
+
+def stop(process: subprocess.Popen[Any]) -> int:
+    """Ctrl-C; the exit code."""
+    process.send_signal(signal.SIGINT)
+    try:
+        return process.wait(20)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise
+
+
+def until_ready(url: str, alive: Callable[[], bool] = lambda: True) -> Iterator[httpx2.Response]:
     """The answers of /readyz up to the first 200, from the moment at which somebody listens."""
     with httpx2.Client() as http:
         while True:
+            assert alive(), "it ended before it was ready"
             try:
-                answer = http.get(f"{url}/readyz", timeout=10)
+                answer = http.get(f"{url}/readyz", timeout=60)
             except httpx2.ConnectError:
                 time.sleep(0.05)
                 continue

@@ -82,9 +82,10 @@ def without(tree: Tree, name: str) -> Tree:
 
 
 P = f"POST {HOSPITAL}/Patient"
-O = f"POST {HOSPITAL}/Observation"
+OBS = f"POST {HOSPITAL}/Observation"
 G = f"GET {HOSPITAL}"
 POINTER = "POST /fhir/DocumentReference"
+DEEP = b'{"resourceType": "Patient", "x": ' + b"[" * 99 + b"]" * 99 + b"}"
 TWICE = b'{"resourceType": "Patient",\n "active": true,\n "active": false}'
 
 JSON_ROWS = [
@@ -96,9 +97,9 @@ JSON_ROWS = [
     Row("nothing", P, b"", 400, "structure", ("the body is empty", "send one resource")),
     Row("a list", P, b"[]", 400, "structure", ("not a JSON object",)),
     Row("a member twice", P, TWICE, 400, "structure", ("'active' stands twice", "line 3")),
-    Row("NaN", O, b'{"resourceType": "Observation", "valueQuantity": {"value": NaN}}', 400,
+    Row("NaN", OBS, b'{"resourceType": "Observation", "valueQuantity": {"value": NaN}}', 400,
         "structure", ("NaN is not JSON", "valueQuantity.value")),
-    Row("too deep", P, b'{"resourceType": "Patient", "x": ' + b"[" * 99, 400, "structure",
+    Row("too deep", P, DEEP, 400, "structure",
         ("deeper than 64",)),
     Row("too large", P, b" " * (11 << 20), 413, "too-long", ("10",)),
     Row("a text that is too long", P, patient(name=[{"text": "x" * 1_100_000}]), 422, "too-long",
@@ -125,18 +126,18 @@ RESOURCE_ROWS = [
         ("no 1990-02-30 in the calendar", "Patient.birthDate")),
     Row("a day as people write it", P, patient(birthDate="30/04/1990"), 422, "value",
         ("2025-03-01", "30/04/1990")),
-    Row("a time without zone", O, observation(effectiveDateTime="2025-11-15T08:00:00"), 422,
+    Row("a time without zone", OBS, observation(effectiveDateTime="2025-11-15T08:00:00"), 422,
         "value", ("+07:00", "Observation.effective")),
-    Row("a number in quotes", O, observation(valueQuantity={"value": "7.5", "unit": "%"}), 422,
+    Row("a number in quotes", OBS, observation(valueQuantity={"value": "7.5", "unit": "%"}), 422,
         "value", ("without quotes", "Observation.value.value")),
-    Row("a unit that is no text", O, observation(valueQuantity={"value": 7.5, "unit": 1}), 422,
+    Row("a unit that is no text", OBS, observation(valueQuantity={"value": 7.5, "unit": 1}), 422,
         "value", ("Observation.value.unit",)),
-    Row("a unit with a system only", O,
+    Row("a unit with a system only", OBS,
         observation(valueQuantity={"value": 7.5, "code": "%", "system": ["ucum"]}), 422,
         "structure", ("Observation.value.system",)),
-    Row("two values", O, observation(valueString="A", valueBoolean=True), 422, "structure",
+    Row("two values", OBS, observation(valueString="A", valueBoolean=True), 422, "structure",
         ("one type at a time",)),
-    Row("a status missing", O, without(observation(), "status"), 422, "required",
+    Row("a status missing", OBS, without(observation(), "status"), 422, "required",
         ("Observation.status",)),
     Row("a reference to the wrong type", P,
         patient(managingOrganization={"reference": "Patient/1"}), 422, "value",
@@ -361,7 +362,7 @@ CALLS: list[tuple[str, Spoil, int, str, str]] = [
 @pytest.mark.parametrize(
     ("name", "spoil", "status", "code", "words"),
     CALLS,
-    ids=lambda v: v if isinstance(v, str) else "",
+    ids=[call[0] for call in CALLS],
 )
 def test_a_call_that_lacks_something_leaves_no_decision(
     network: Running,

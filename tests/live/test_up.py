@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import socket
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -15,7 +14,7 @@ import pytest
 
 from fhir_profiles import systems
 from lienthong.server import GRACE_SECONDS
-from tests.live.running import PERSONS, Up, in_thread, plan, until_ready
+from tests.live.running import PERSONS, Up, in_thread, plan, port_in_reserve, until_ready
 
 pytestmark = [pytest.mark.timeout(240), pytest.mark.xdist_group("live network")]
 FIRST, SECOND = (facility.code for facility in plan().groups[:2])
@@ -29,11 +28,6 @@ def patient(number: int) -> dict[str, Any]:
         "identifier": [{"system": systems.mrn(FIRST), "value": f"up-{number}"}],
         "name": [{"text": f"Người thử {number}"}],
     }
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return int(found.getsockname()[1])
 
 
 def persons_by_hospitals(http: httpx2.Client) -> Counter[str]:
@@ -55,7 +49,7 @@ def persons_by_hospitals(http: httpx2.Client) -> Counter[str]:
 def test_from_an_empty_folder_to_a_restart_that_has_forgotten_nothing(
     tmp_path: Path, up_environment: dict[str, str]
 ) -> None:
-    folder, port = tmp_path / "net", free_port()
+    folder, port = tmp_path / "net", port_in_reserve()
     url = f"http://127.0.0.1:{port}"
     with (
         Up(folder, "--port", port, environment=up_environment) as up,
@@ -164,10 +158,10 @@ def create(url: str, first: int, accepted: list[str]) -> None:
 def test_loading_that_was_interrupted_begins_anew(
     number: signal.Signals, tmp_path: Path, up_environment: dict[str, str]
 ) -> None:
-    folder, port = tmp_path / "net", free_port()
+    folder, port = tmp_path / "net", port_in_reserve()
     url = f"http://127.0.0.1:{port}"
     with Up(folder, "--port", port, environment=up_environment) as up:
-        first = next(until_ready(url))
+        first = next(until_ready(url, up.alive))
         assert first.status_code == 503
         code, seconds = up.end(number)
         assert code == (0 if number is signal.SIGINT else -signal.SIGKILL)

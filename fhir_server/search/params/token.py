@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import tzinfo
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final
 
 from fhir_profiles.definitions.tables import required_systems
@@ -23,13 +23,13 @@ Cells = Iterable[tuple[str, tuple[str, str]]]
 
 
 def _row(code: Any, system: Any) -> tuple[str, tuple[str, str]]:
-    return (
-        "token",
-        (
-            cell(code.casefold()) if isinstance(code, str) else "",
-            cell(system) if isinstance(system, str) else "",
-        ),
-    )
+    coded = code if isinstance(code, str) else ""
+    return "token", _cells(coded, system if isinstance(system, str) else "")
+
+
+@lru_cache(maxsize=10_000)
+def _cells(code: str, system: str) -> tuple[str, str]:
+    return cell(code.casefold()), cell(system)
 
 
 def _coding(value: Any, zone: tzinfo) -> Cells:

@@ -152,6 +152,21 @@ def test_addresses_that_name_no_store(url, tenant, words):
         open_store(url, tenant)
 
 
+def test_names_keep_their_numbers_over_a_restore(tmp_path):
+    """A reader may have asked for a number before the restore and use it afterwards."""
+    store = opened("sqlite", tmp_path)
+    put(store, PATIENT)
+    store.snapshot()
+    put(store, {"resourceType": "Device", "id": "1", "status": "active"})
+    names = store._database.names
+    with store._database.lend(False) as connection:
+        before = dict(names.everything(connection))
+        store.restore()
+        assert dict(names.everything(connection)) == before
+        assert "Device.status" in before.values()
+    store.close()
+
+
 # ---- handles, threads, time ----------------------------------------------------------------------
 
 
@@ -189,6 +204,16 @@ def test_a_read_that_takes_too_long_is_given_up(tmp_path):
         search(store, "Patient?gender:not=female&_sort=-_lastUpdated")
     assert (refused.value.status, refused.value.issues[0].code) == (503, "timeout")
     assert store.read("Patient", "1") is not None  # too short to be noticed
+
+    def conditional(writer):
+        writer.append("audit", "k", b"", at=AT)
+        search(writer, "Patient?gender:not=female&_sort=-_lastUpdated")
+
+    with pytest.raises(FhirError, match="took longer"):
+        store.write(conditional).result(30)
+    assert store.rows("audit") == []
+    put(store, PATIENT)  # the writer goes on
+    assert store.read("Patient", "1").version == 2
     store.close()
 
 
@@ -197,12 +222,16 @@ def test_a_file_that_breaks_under_way_is_an_answer_not_a_crash(tmp_path):
     put(store, PATIENT)
     store.close()
     store = opened("sqlite", tmp_path, "x")
+    before = (tmp_path / "x.db").read_bytes()
     (tmp_path / "x.db").write_bytes(b"x" * 8192)
     with pytest.raises(FhirError, match="cannot be used") as refused:
         store.read("Patient", "1")
     assert refused.value.status == 503
     with pytest.raises(FhirError, match="cannot be used"):
         put(store, PATIENT)
+    (tmp_path / "x.db").write_bytes(before)
+    put(store, PATIENT)  # as soon as it can be used again, it is
+    assert store.read("Patient", "1").version == 2
     store.close()
 
 

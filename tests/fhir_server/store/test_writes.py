@@ -84,8 +84,9 @@ def test_names_that_were_undone_do_not_hide_later_ones(store):
     put(store, PATIENT)
     assert ids(store, "Observation?status=final") == ""
     put(store, observation)
-    assert ids(store, "Observation?status=final") == "o"
-    assert ids(store, "Patient?identifier=s|v") == "1"
+    assert ids(store, "Observation?status=final") == ids(store, "Observation") == "o"
+    assert ids(store, "Patient?identifier=s|v") == ids(store, "Patient") == "1"
+    assert store.counts() == {"Observation": 1, "Patient": 1}
 
 
 def test_sixteen_conditional_creates_make_one_resource(store):

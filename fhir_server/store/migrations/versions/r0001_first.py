@@ -108,9 +108,9 @@ def _index(table: str, **cells: Any) -> None:
     """An index table is kept in the order of its resources and searched by its one index."""
     op.create_table(
         f"index_{table}",
-        _column("resource", KEY),
         _column("parameter", Integer()),
         *(_column(name, type_) for name, type_ in cells.items()),
+        _column("resource", KEY),
         PrimaryKeyConstraint("resource", "parameter", *cells),
         sqlite_with_rowid=False,
     )
