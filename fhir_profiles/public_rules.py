@@ -23,6 +23,8 @@ Known = Literal["seen", "inferred"]
 SEVERITY: Final[dict[Known, Severity]] = {"seen": "error", "inferred": "warning"}
 VNEID: Final = f"{systems.VN_CORE}/sid/vneid"
 
+CITIZENS: Final = {systems.CCCD, *(k for k, v in systems.ALIASES.items() if v == systems.CCCD)}
+
 # Elements that VN Core makes mandatory; base R4 does not ask for all of them.
 REQUIRED: Final[dict[str, tuple[tuple[str, ...], str]]] = {
     "Patient": (("identifier", "name"), "0.5.1"),
@@ -86,6 +88,17 @@ def public_rule_problems(tree: Tree) -> list[Issue]:
     if type_ == "Consent":
         found += _consent_period(tree)
     return found
+
+
+def malformed_numbers(tree: Tree) -> list[Issue]:
+    """Citizen's numbers of a resource that cannot be one; such a registration is refused."""
+    found = tree.get("identifier")
+    return [
+        issue
+        for place, number in enumerate(found if isinstance(found, list) else [])
+        if isinstance(number, dict) and number.get("system") in CITIZENS and number.get("value")
+        for issue in _identifier(f"{tree.get('resourceType')}.identifier[{place}]", number)
+    ]
 
 
 def _objects(path: str, tree: Tree) -> Iterator[tuple[str, str, Tree]]:

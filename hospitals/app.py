@@ -18,6 +18,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Scope
 
+from fhir_profiles.json_text import Tree
+from fhir_profiles.outcomes import FhirError, Kind
+from fhir_profiles.public_rules import malformed_numbers
 from fhir_server.app import create_fhir_app, mounted
 from fhir_server.audit import AuditSink
 from fhir_server.capabilities import Capabilities
@@ -25,7 +28,7 @@ from fhir_server.clock import Clock
 from fhir_server.faults import FaultGate, Faults
 from fhir_server.guard import OpenGuard
 from fhir_server.options import Options
-from fhir_server.store.port import Store
+from fhir_server.store.port import Store, Version, Writer
 from hospitals.outbox import Outbox
 
 ZONE: Final = dt.timezone(dt.timedelta(hours=7))  # Asia/Ho_Chi_Minh, without summer time
@@ -50,6 +53,12 @@ def create_hospital_app(
     one that is not named never does. A publisher takes what it tells from `app.state.outbox`.
     """
     outbox = Outbox(code, publishes_from) if publish else None
+
+    def on_write(writer: Writer, version: Version, tree: Tree) -> None:
+        _refuse_malformed(version, tree)
+        if outbox is not None:
+            outbox.on_write(writer, version, tree)
+
     fhir = create_fhir_app(
         lambda caller: store,
         Capabilities("lienthong", version, name or f"Mock hospital {code}"),
@@ -57,7 +66,7 @@ def create_hospital_app(
         audit=AuditSink(store, observer=code),
         clock=clock,
         base_url=f"{public_url.rstrip('/')}/hospitals/{code}/fhir",
-        on_write=None if outbox is None else outbox.on_write,
+        on_write=on_write,
         options=options or Options(zone=ZONE),
     )
 
@@ -79,3 +88,11 @@ def create_hospital_app(
     )
     app.state.outbox, app.state.store = outbox, store
     return app
+
+
+def _refuse_malformed(version: Version, tree: Tree) -> None:
+    """A citizen's number without 12 digits: whoever typed it can still look at the card."""
+    if version.type == "Patient" and not version.deleted:
+        issues = malformed_numbers(tree)
+        if issues:
+            raise FhirError(Kind.INVALID_RESOURCE, issues[0].diagnostics, issues=issues)

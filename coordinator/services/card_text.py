@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Final
+from urllib.parse import urlencode
 from uuid import NAMESPACE_URL, uuid5
 
 from coordinator.rules.decision import WORDS, Verdict
@@ -139,11 +140,19 @@ def _values(observations: tuple[Mapping[str, Any], ...], member: str) -> str:
 
 
 def _links(line: Line, public_url: str) -> list[dict[str, str]]:
+    """Searches here about the registration that a result belongs to; it names no number."""
+    people = {
+        seen.pointer.result: seen.candidate.patient["id"]
+        for seen in line.considered
+        if seen.candidate is not None
+    }
     return [
         {
             "label": f"Xem kết quả ngày {day}",
-            "url": f"{public_url}/fhir/DiagnosticReport?identifier={key}",
+            "url": f"{public_url}/fhir/DiagnosticReport?"
+            + urlencode({"patient": f"Patient/{people[key]}", "identifier": key}),
             "type": "absolute",
         }
         for day, _, key in _told(line)
+        if key in people
     ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -23,7 +23,9 @@ from coordinator.services.directory import Directory
 from coordinator.services.facts_from_fhir import Tree
 from coordinator.services.federated_read import FederatedRead
 from coordinator.services.reuse_cards import Draft, Line, ReuseCards, patient_key
+from fhir_profiles.json_text import dump, parse
 from fhir_profiles.outcomes import FhirError, Kind
+from fhir_profiles.validation import structure
 from fhir_server.audit import AuditSink
 from fhir_server.audit import Entry as Audited
 from fhir_server.clock import Clock, instant
@@ -36,6 +38,7 @@ PREFETCH: Final[Mapping[str, str]] = {
     "encounter": "Encounter/{{context.encounterId}}",
 }
 MAX_BODY: Final = 1 << 20
+MOST_DIGITS: Final = 18  # of a number that a database can count to
 OUTCOMES: Final = ("accepted", "overridden")
 
 
@@ -141,7 +144,7 @@ class CdsHooks:
         requests = _requests(context, hook)
         patient = await self._resource(body, group, "patient", "Patient", context)
         encounter: Tree = {}
-        if context.get("encounterId") or (body.get("prefetch") or {}).get("encounter"):
+        if context.get("encounterId") or _prefetched(body, "encounter"):
             encounter = await self._resource(body, group, "encounter", "Encounter", context)
         return Draft(group, dict(patient), encounter, requests)
 
@@ -149,10 +152,11 @@ class CdsHooks:
         self, body: Mapping[str, Any], group: str, key: str, kind: str, context: Mapping[str, Any]
     ) -> Tree:
         """From the prefetch, else read from the hospital that called."""
-        sent = (body.get("prefetch") or {}).get(key)
+        sent = _prefetched(body, key)
         if sent is not None:
             if not isinstance(sent, dict) or sent.get("resourceType") != kind:
                 raise _bad(f"prefetch.{key}", f"is not a {kind}")
+            _refuse_malformed(f"prefetch.{key}", sent)
             return sent
         id_ = context.get(f"{key}Id")
         if not isinstance(id_, str) or not id_:
@@ -165,20 +169,45 @@ class CdsHooks:
         return answer.resources[0]
 
 
+def _prefetched(body: Mapping[str, Any], key: str) -> Any:
+    """What came with the call; None where the hospital sent nothing."""
+    prefetch = body.get("prefetch")
+    if prefetch is not None and not isinstance(prefetch, dict):
+        raise _bad("prefetch", "is not a JSON object")
+    return (prefetch or {}).get(key)
+
+
 def _requests(context: Mapping[str, Any], hook: str) -> Sequence[Tree]:
     """The draft ServiceRequests; with order-select only those that are selected."""
     bundle = context.get("draftOrders")
     if not isinstance(bundle, dict) or bundle.get("resourceType") != "Bundle":
         raise _bad("context.draftOrders", "a Bundle is missing")
-    drafts = [entry.get("resource", {}) for entry in bundle.get("entry", ())]
-    drafts = [draft for draft in drafts if draft.get("resourceType") == "ServiceRequest"]
-    if hook == "order-select":
-        selected = {str(s).rpartition("/")[2] for s in context.get("selections", ())}
-        drafts = [draft for draft in drafts if draft.get("id") in selected]
-    for i, draft in enumerate(drafts):
-        if not draft.get("code"):
-            raise _bad(f"context.draftOrders.entry[{i}].resource.code", "is missing")
+    selections = context.get("selections", [])
+    if not isinstance(selections, list):
+        raise _bad("context.selections", "is not a list of references")
+    selected = {str(reference).rpartition("/")[2] for reference in selections}
+    _refuse_malformed("context.draftOrders", bundle)
+    drafts = []
+    for i, entry in enumerate(bundle.get("entry", ())):
+        draft = entry.get("resource", {})
+        wanted = hook == "order-sign" or draft.get("id") in selected
+        if draft.get("resourceType") == "ServiceRequest" and wanted:
+            if not draft.get("code"):
+                raise _bad(f"context.draftOrders.entry[{i}].resource.code", "is missing")
+            drafts.append(draft)
     return drafts
+
+
+def _refuse_malformed(place: str, resource: Tree) -> None:
+    """Facts are read from resources only whose structure is that of FHIR."""
+    issues = [
+        replace(issue, expression=place + issue.expression.removeprefix(resource["resourceType"]))
+        for issue in structure.check(parse(dump(dict(resource))))
+    ]
+    if issues:
+        first = issues[0]
+        words = f"{first.expression}: {first.diagnostics}"
+        raise FhirError(Kind.INVALID_REQUEST, words, issues=issues)
 
 
 def _audited(request: Request, draft: Draft, hook: str, now: datetime) -> Audited:
@@ -261,6 +290,6 @@ def log_routes(log: DecisionLog) -> list[Route]:
 
 def _number(request: Request, name: str, default: int) -> int:
     text = request.query_params.get(name, str(default))
-    if not text.isdigit():
+    if not (text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS):
         raise _bad(name, f"{text!r} is not a whole number")
     return int(text)

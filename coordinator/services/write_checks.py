@@ -15,6 +15,7 @@ from coordinator.services.facts_from_fhir import facility_of, record_number
 from coordinator.services.locator import identifier_of
 from coordinator.services.steward_links import words_of_linkage
 from fhir_profiles.outcomes import FhirError, Issue, Kind
+from fhir_profiles.public_rules import malformed_numbers
 from fhir_server.store.port import Version, Writer
 
 Tree = Mapping[str, Any]
@@ -84,6 +85,9 @@ class WriteChecks:
                     place = f"Patient.identifier[{i}].{part}"
                     issue = Issue("error", "required", f"an identifier has a {part}", place)
                     raise FhirError(Kind.INVALID_RESOURCE, issue.diagnostics, issues=[issue])
+        malformed = malformed_numbers(dict(tree))
+        if malformed:
+            raise FhirError(Kind.INVALID_RESOURCE, malformed[0].diagnostics, issues=malformed)
         key = record_number(tree)
         if key:
             _refuse_second(writer, version, key, "identifier")

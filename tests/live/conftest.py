@@ -45,6 +45,6 @@ def http(network: Running) -> Iterator[httpx2.Client]:
 
 
 @pytest.fixture(scope="session")
-def up_environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def up_environment(pytestconfig: pytest.Config) -> dict[str, str]:
     """Environment of `lienthong up` as a process."""
-    return running.environment(tmp_path_factory.getbasetemp().parent / "pycache")
+    return running.environment(pytestconfig.cache.mkdir("compiled"))

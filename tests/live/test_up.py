@@ -154,21 +154,21 @@ def create(url: str, first: int, accepted: list[str]) -> None:
             accepted.append(answer.json()["id"])
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=["Ctrl-C", "kill -9"])
 def test_loading_that_was_interrupted_begins_anew(
-    number: signal.Signals, tmp_path: Path, up_environment: dict[str, str]
+    tmp_path: Path, up_environment: dict[str, str]
 ) -> None:
     folder, port = tmp_path / "net", port_in_reserve()
     url = f"http://127.0.0.1:{port}"
     with Up(folder, "--port", port, environment=up_environment) as up:
         first = next(until_ready(url, up.alive))
         assert first.status_code == 503
-        code, seconds = up.end(number)
-        assert code == (0 if number is signal.SIGINT else -signal.SIGKILL)
+        code, seconds = up.end(signal.SIGINT)
+        assert code == 0
         assert seconds <= 5
         assert "Traceback" not in up.said()
     assert not (folder / "network.json").exists()
-    (folder / "stores").mkdir(exist_ok=True)
+    # What a process that was killed would have left as well.
+    (folder / ".seeding-left").mkdir()
     (folder / "stores" / f"{FIRST}.db").write_bytes(b"half of a st")
     with in_thread(folder) as network, httpx2.Client(base_url=network.start.url) as http:
         assert len(persons_by_hospitals(http)) > PERSONS

@@ -37,8 +37,11 @@ def verdicts(house: Path) -> tuple[dict[str, str], str]:
 
 @pytest.fixture
 def house(tmp_path):
-    """A copy of the Python files of the seven packages, with the contracts of today."""
+    """The seven packages without their contents, with the contracts of today: what is planted is
+    all that can break one, and the linter reads it in a second."""
     for source in modules(*PACKAGES):
+        if source.name != "__init__.py":
+            continue
         copy = tmp_path / source.relative_to(ROOT)
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, copy)
@@ -130,7 +133,7 @@ ALLOWED = [
         "fhir_profiles/resources.py": "import fhir.resources",
         "hospitals/planted.py": "import fhir_profiles.resources",
     },
-    {"scenarios/charts/planted.py": "import fhir_profiles.systems"},
+    {"scenarios/charts/planted.py": "import fhir_profiles.systems", "fhir_profiles/systems.py": ""},
     {"lienthong/planted.py": "import hospitals, coordinator, scenarios, fhir_server"},
     {**ROOMS, "coordinator/services/planted.py": "import coordinator.rules, fhir_server"},
 ]
