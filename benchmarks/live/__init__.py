@@ -1,1 +1,1 @@
-"""Speed of the live network over HTTP, beside bare floors (docs/reference/speed.md)."""
+"""Speed of the live network over HTTP, beside bare floors (docs/reference/live-speed.md)."""

@@ -2,7 +2,7 @@
 
 python -m benchmarks.live                                 # everything, a quarter of an hour
 python -m benchmarks.live read search --seconds 30 --json figures.json
-python -m benchmarks.live --from figures.json --page docs/reference/speed.md
+python -m benchmarks.live --from figures.json --page docs/reference/live-speed.md
 """
 
 from __future__ import annotations

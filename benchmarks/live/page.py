@@ -1,4 +1,4 @@
-"""The tables of docs/reference/speed.md, written between two marks: no figure is typed."""
+"""The tables of docs/reference/live-speed.md, written between two marks: no figure is typed."""
 
 from __future__ import annotations
 
