@@ -129,7 +129,7 @@ def test_ctrl_c_ends_with_130_and_the_same_command_goes_on(tmp_path: Path) -> No
         (["scenarios"], 0),
         (["run", "pilot"], 2),
         (["run", "pilots", "--scale", "2"], 2),
-        (["up"], 2),
+        (["sweep"], 2),
     ],
 )
 def test_exit_codes(args: list[str], code: int) -> None:
