@@ -114,7 +114,9 @@ def check_database(place: Place) -> None:
 
 def bind(host: str, port: int) -> socket.socket:
     """The listening socket; InputError says that the port is taken or the address is not ours."""
-    found = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # With its protocol named, asyncio switches Nagle off: 40 ms a request on some loops.
+    found = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         found.bind((host, port))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 BRIEF = "Replay persons of a scenario against a running network, verdict by verdict."
 EPILOG = """Example:  lienthong drive drive-coverage --url http://127.0.0.1:8000 --visits 200
 
-Before:  lienthong up drive-coverage --as-of 2024-06-04 --persons 0 --feed manual"""
+Before:  lienthong up drive-coverage --as-of 2024-06-04 --persons 0 --feed manual --deadline 0.5"""
 
 
 def drive(

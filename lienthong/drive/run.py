@@ -114,7 +114,7 @@ def provenance(http: httpx2.Client) -> Mapping[str, Any]:
 def check(live: LivePlan, found: Mapping[str, Any]) -> None:
     """The network must be of this scenario and seed, its clock before everything that is played."""
     start = f"lienthong up {live.scenario.name} --seed {live.seed} --as-of {live.plan.start}"
-    remedy = f"Start it anew: {start} --persons 0 --feed manual --data DIR"
+    remedy = f"Start it anew: {start} --persons 0 --feed manual --deadline 0.5 --data DIR"
     for key, mine in (("hash", live.hash), ("seed", live.seed)):
         if found.get(key) != mine:
             problem = f"the network has {key} {found.get(key)!r}, this scenario has {mine!r}"
