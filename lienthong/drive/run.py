@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import httpx2
 
@@ -16,21 +16,12 @@ from lienthong.drive.compare import Verdicts, compare, truth
 from lienthong.drive.events import events
 from lienthong.drive.wire import Tamper, Wire, WireError
 from lienthong.live.plan import LivePlan
+from lienthong.live.seeding import Stage, Tick
 from vietnam.datafiles import InputError
 
 PAGE: Final = 2000
 LOGS: Final = ("decisions", "feedback")
 FIRST_MORNING: Final = 9 * 60  # minute at which `--as-of DATE` puts the clock
-Tick = Callable[[Any], None]
-
-
-class Stage(NamedTuple):
-    """Progress as `cli.progress` shows it."""
-
-    stage: str
-    done: int
-    total: int
-    estimate: str = ""
 
 
 @dataclass(frozen=True)
