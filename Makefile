@@ -12,7 +12,7 @@ DEMO_ARGS ?= pilots --out $(DEMO_OUT)
 TESTS ?= tests
 TEST_ARGS ?= -q -n auto
 
-.PHONY: help demo test check fix coverage outside proof lock wheel clean setup
+.PHONY: help demo test check fix coverage postgres outside proof lock wheel clean setup
 
 help: ## the words of this page
 	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /make \1|/' | awk -F'|' '{ printf "  %-14s %s\n", $$1, $$2 }'
@@ -42,6 +42,9 @@ fix: setup ## format, repair what ruff can repair, write the map of ARCHITECTURE
 coverage: setup ## every branch of the rulebook is taken by its own tests, or failure
 	@$(BIN)/python -m coverage run -m pytest -q tests/rules
 	@$(BIN)/python -m coverage report --include='coordinator/rules/*' --fail-under=100
+
+postgres: setup ## the FHIR server's tests again over a PostgreSQL server of their own
+	@.ci/postgres
 
 outside: setup ## what needs more than Python: the wheel elsewhere, a browser
 	@.ci/outside

@@ -11,7 +11,6 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from decimal import Decimal, DecimalException
-from itertools import accumulate
 from typing import Any, Final, NoReturn
 
 import msgspec
@@ -20,12 +19,14 @@ Tree = dict[str, Any]
 """Parsed JSON: a number with a fraction or an exponent is a `Decimal` made from its text."""
 
 MAX_DEPTH: Final = 64  # FHIR resources nest about ten levels; deeper is an attack or a mistake
+MAX_VALUES: Final = 1_000_000  # a value of FHIR takes 25 bytes of JSON; `{}` takes 3, and 64 parsed
 
 _STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\],:]|[^\s{}\[\],:"]+', re.DOTALL)
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_NO_BRACKETS = {code: None for code in range(128) if chr(code) not in "{}[]"}
+# Every bracket as a curly one, and nothing else.
+_BRACKETS = {**dict.fromkeys(range(128)), **str.maketrans("{[}]", "{{}}")}
 _STEP = {"{": 1, "[": 1, "}": -1, "]": -1}
 _raw_members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _encoder = msgspec.json.Encoder(decimal_format="number")
@@ -54,10 +55,12 @@ class _Refused(ValueError):
 def parse(body: bytes) -> Tree:
     """The tree of a resource.
 
-    JsonTrouble: wrong JSON or UTF-8, not an object, a member twice, deeper than 64 levels, half a
-    surrogate pair, NaN or Infinity, a number too large to be read.
+    JsonTrouble: wrong JSON or UTF-8, not an object, a member twice, deeper than 64 levels, more
+    than a million values, half a surrogate pair, NaN or Infinity, a number too large to be read.
     """
     text = _text(body)
+    if len(text) > MAX_VALUES:
+        _require_few_values(text)
     try:
         tree = _decoder.decode(text)
     except json.JSONDecodeError as err:
@@ -153,12 +156,28 @@ def _in_words(err: json.JSONDecodeError) -> str:
     return words.get(err.msg, f"this is not JSON ({err.msg})")
 
 
-# ---- depth and surrogates ----------------------------------------------------------------------
+# ---- how much, how deep, and surrogates ----------------------------------------------------------
+
+
+def _require_few_values(text: str) -> None:
+    """Small values need thirty times as much memory as their text has."""
+    if _separators(text) > MAX_VALUES and _separators(_STRING.sub("", text)) > MAX_VALUES:
+        raise JsonTrouble(f"the body holds more than {MAX_VALUES} values; send it in several parts")
+
+
+def _separators(text: str) -> int:
+    return text.count(",") + text.count("{") + text.count("[")
 
 
 def _depth(text: str) -> int:
-    brackets = _STRING.sub("", text).translate(_NO_BRACKETS)
-    return max(accumulate(_STEP.get(bracket, 0) for bracket in brackets), default=0)
+    """How deep a valid JSON text is nested, by taking away what is innermost again and again."""
+    plain = text.replace("\\\\", "").replace('\\"', "")
+    brackets = "".join(plain.split('"')[::2]).translate(_BRACKETS)
+    depth = 0
+    while brackets and depth <= MAX_DEPTH:
+        brackets = brackets.replace("{}", "")
+        depth += 1
+    return depth
 
 
 def _too_deep(text: str) -> JsonTrouble:

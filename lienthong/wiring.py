@@ -64,7 +64,7 @@ class Network:
         self.problem = "the network is being loaded"  # "" once it can be used
         self.progress: dict[str, Any] = {}
         self._codes = {facility.code: facility for facility in live.groups}
-        self._pool = ThreadPoolExecutor(4, "fhir")
+        self._pool = ThreadPoolExecutor(2, "fhir")
         self._options = Options(zone=ZONE, pool=self._pool)
         self._stores: dict[str, Store] = {}
         self._hospitals: dict[str, tuple[Starlette, ASGIApp]] = {}

@@ -5,6 +5,7 @@ Pointers are DocumentReferences without a document (IHE MHD, https://profiles.ih
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,6 +19,7 @@ from fhir_profiles.json_text import parse
 from fhir_server.store.port import Store
 
 Tree = Mapping[str, Any]
+KEPT: Final = 20_000  # parsed pointers, 1-2 kB each
 EARLIEST: Final = datetime.min.replace(tzinfo=UTC)
 DATA_CLASSES: Final = ("laboratory", "imaging")
 IMAGING_SECTIONS: Final = frozenset(
@@ -51,18 +53,29 @@ class Locator:
 
     def __init__(self, store: Store, directory: Directory) -> None:
         self._store, self._directory = store, directory
+        # What a version says never changes, and reading it anew was a third of a card's time. A
+        # version is known by its text: the store may go back to a snapshot and number anew.
+        self._read: OrderedDict[bytes, Tree] = OrderedDict()
 
     def pointers(self, subjects: Iterable[str]) -> list[Pointer]:
         """Current pointers of these registrations ("system|value"), newest specimen first."""
         found = own_search.about(
             self._store, "DocumentReference", "subject:identifier", subjects, ("status", "current")
         )
-        pointers = [self._pointer(parse(version.body)) for version in found]
+        pointers = [self._pointer(self._tree(version.body)) for version in found]
         return sorted(
             pointers,
             key=lambda p: (p.specimen or EARLIEST, p.published, p.result),
             reverse=True,
         )
+
+    def _tree(self, body: bytes) -> Tree:
+        tree = self._read.get(body)
+        if tree is None:
+            tree = self._read[body] = parse(body)
+            if len(self._read) > KEPT:
+                self._read.popitem(last=False)
+        return tree
 
     def _pointer(self, tree: Tree) -> Pointer:
         context = tree.get("context", {})
