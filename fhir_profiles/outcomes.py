@@ -16,6 +16,7 @@ from fhir_profiles.json_text import JsonTrouble, Tree
 
 Severity = Literal["fatal", "error", "warning", "information"]
 SEVERITIES: Final[tuple[Severity, ...]] = ("fatal", "error", "warning", "information")
+_LONGEST: Final = 4000  # characters of a message; the longest lists of what is supported fit in
 _LOCATION = re.compile(r"line (\d+), column (\d+)")
 
 
@@ -132,13 +133,21 @@ def _written(issue: Issue) -> Tree:
     tree: Tree = {
         "severity": issue.severity,
         "code": issue.code,
-        "diagnostics": issue.diagnostics,
+        "diagnostics": _bounded(issue.diagnostics),
     }
     if issue.line is not None:
         tree["location"] = [f"line {issue.line}, column {issue.column or 1}"]
     if issue.expression:
-        tree["expression"] = [issue.expression]
+        tree["expression"] = [_bounded(issue.expression)]
     return tree
+
+
+def _bounded(text: str) -> str:
+    """A message names what came, and that may be a million letters: its beginning and its end."""
+    if len(text) <= _LONGEST:
+        return text
+    half = _LONGEST // 2
+    return f"{text[:half]} ... {text[-half:]}"
 
 
 # ---- read back, by a client --------------------------------------------------------------------

@@ -18,44 +18,72 @@ HEAD: Final = """# Profiles
 *This page is written by `python -m fhir_profiles.profiles_page`; a test compares it with the files
 in `fhir_profiles/profiles/`.*
 
-Nine profiles of FHIR R4, six extensions, and the codes they use. Each profile stays inside what the
-public pages of [VN Core 0.6](https://hl7.org.vn) show, a community draft; generated data names both
+{profiles} profiles of FHIR R4, {extensions} extensions, the codes that they use, maps from codes to
+codes, and search parameters. Each profile stays inside what the public pages of
+[VN Core 0.6](https://hl7.org.vn) show, a community draft; generated data names both
 in `meta.profile`, ours first. It **follows the public rules of VN Core 0.6**. It is not called
 valid VN Core: the package was not available to check against, and deep parts of its profiles are
-not public. `fhir_profiles.public_rules` checks what a program can check of them,
-`fhir_profiles.profile_check` our profiles as well.
+not public. `fhir_profiles.public_rules` checks what a program can check of them, `lienthong
+validate` and `fhir_profiles.validation` our profiles as well.
 
 How a rule is known: **seen** on a page of that version of the guide, **described** in its text, in
 an official **example**, or **inferred** by us. A dash means that the rule is ours alone. **MS**:
 must support, whoever has the value sends it.
 
-A profile holds its differential only, no snapshot: tools make one from base R4. Rules of VN Core
-from: VN Core FHIR Implementation Guide v0.6.0 — Omi HealthTech / VN Core FHIR Community
-Initiative — https://hl7.org.vn — CC-BY-4.0. No endorsement is implied.
+A profile holds its differential only, no snapshot: tools make one from base R4. Each has an
+example, of invented persons whose numbers nobody can have, in `fhir_profiles/profiles/examples/`.
+A resource that names a VN Core profile is checked against what is public of it, and validation says
+that this is all; who stores the real profile on a server gets that one.
+
+Rules of VN Core from: VN Core FHIR Implementation Guide v0.6.0 — Omi HealthTech / VN Core FHIR
+Community Initiative — https://hl7.org.vn — CC-BY-4.0. No endorsement is implied.
+"""
+
+
+MAPS: Final = """From a hospital's code to the shared catalogue, from there to LOINC. How its own
+codes lead to the catalogue is the hospital's to say; in the generated network
+`scenarios.charts.code_maps` writes it down, one map (`lab-` and the facility code) for each record
+system. These are the maps of the catalogue itself.
 """
 
 
 def page() -> str:
     """The whole page as Markdown."""
-    parts = [HEAD, "## Profiles\n", _overview()]
-    parts += [_profile(conformance.profile(name)) for name in conformance.PROFILES]
     found = conformance.resources().values()
     extensions = [tree for tree in found if tree.get("type") == "Extension"]
+    head = HEAD.format(profiles=len(conformance.PROFILES), extensions=len(extensions))
+    parts = [head, "## Profiles\n", _overview()]
+    parts += [_profile(conformance.profile(name)) for name in conformance.PROFILES]
     parts += [
         "## Extensions\n",
         _table(["url", "on", "value", "says"], map(_extension, extensions)),
+        "## Search parameters\n",
+        _table(
+            ["parameter", "of", "kind", "selects", "says"],
+            map(_parameter, _of("SearchParameter")),
+        ),
+        "## Value sets\n",
+        _table(["value set", "codes", "says"], map(_value_set, _of("ValueSet"))),
+        "## Concept maps\n",
+        MAPS,
     ]
+    parts += [_concept_map(tree) for tree in _of("ConceptMap")]
     parts += ["## Codes\n"]
-    parts += [_codes(tree) for tree in found if tree["resourceType"] == "CodeSystem"]
+    parts += [_codes(tree) for tree in _of("CodeSystem")]
     return "\n".join(parts).rstrip("\n") + "\n"
+
+
+def _of(type_: str) -> list[Tree]:
+    return [t for t in conformance.resources().values() if t["resourceType"] == type_]
 
 
 def _overview() -> str:
     rows = []
     for name in conformance.PROFILES:
         tree = conformance.profile(name)
-        vn_core = conformance.claims(name)[1].rpartition("/")[2]
-        rows.append([f"[{name}](#{name})", tree["type"], f"`{vn_core}`", tree["description"]])
+        beside = [f"`{url.rpartition('/')[2]}`" for url in conformance.claims(name)[1:]]
+        row = [f"[{name}](#{name})", tree["type"], *(beside or ["—"]), tree["description"]]
+        rows.append(row)
     base = f"Canonical URLs: `{systems.OURS}/StructureDefinition/` and the name.\n\n"
     return base + _table(["name", "of", "beside", "what it is"], rows)
 
@@ -160,15 +188,47 @@ def _extension(tree: Tree) -> list[str]:
     return [f"`{tree['id']}`", on, "; ".join(values), tree["description"]]
 
 
+def _parameter(tree: Tree) -> list[str]:
+    expression = f"`{tree['expression']}`"
+    return [f"`{tree['code']}`", tree["base"][0], tree["type"], expression, tree["description"]]
+
+
+def _value_set(tree: Tree) -> list[str]:
+    codes = []
+    for include in tree["compose"]["include"]:
+        listed = [f"`{concept['code']}`" for concept in include.get("concept", ())]
+        codes.append(f"{include['system']}: {', '.join(listed) or 'all'}")
+    return [f"`{tree['id']}`", "; ".join(codes), tree["description"]]
+
+
+def _concept_map(tree: Tree) -> str:
+    (group,) = tree["group"]
+    head = f"### {tree['title']} (`{tree['id']}`)\n\n{tree['description']}"
+    head += f" From `{group['source']}` to `{group['target']}`.\n\n"
+    rows = (
+        [f"`{element['code']}`", _target(target), target["equivalence"], target.get("comment", "")]
+        for element in group["element"]
+        for target in element["target"]
+    )
+    return head + _table(["code", "is", "how", "comment"], rows)
+
+
+def _target(target: Tree) -> str:
+    told = [f"{one['value']}" for one in target.get("dependsOn", ())]
+    return f"`{target.get('code', '—')}`" + (f" if {', '.join(told)}" if told else "")
+
+
 def _codes(tree: Tree) -> str:
     head = (
         f"### {tree['title']} (`{tree['id']}`)\n\n{tree['description']} System: `{tree['url']}`\n\n"
     )
-    rows = (
-        [f"`{concept['code']}`", concept["display"], concept["designation"][0]["value"]]
-        for concept in tree["concept"]
-    )
+    rows = ([f"`{concept['code']}`", *_names(concept)] for concept in tree["concept"])
     return head + _table(["code", "English", "Vietnamese"], rows)
+
+
+def _names(concept: Tree) -> list[str]:
+    vietnamese = [one["value"] for one in concept.get("designation", ())]
+    return [concept.get("display", "—"), *(vietnamese or ["—"])]
 
 
 def _table(head: list[str], rows: Iterable[list[str]]) -> str:

@@ -20,6 +20,7 @@ BHXH: Final = f"{VN_CORE}/sid/bhxh"
 MA_CSKCB: Final = f"{VN_CORE}/sid/ma-cskcb"
 MA_LK: Final = f"{VN_CORE}/sid/ma-lk"
 GPHN: Final = f"{VN_CORE}/sid/gphn"
+CCHN: Final = f"{VN_CORE}/sid/cchn"
 INFERRED: Final = frozenset({BHXH, GPHN})
 
 ALIASES: Final = MappingProxyType(
@@ -56,6 +57,7 @@ def local_code(facility: str) -> str:
 LOINC: Final = "http://loinc.org"
 UCUM: Final = "http://unitsofmeasure.org"
 TEST_GROUP: Final = f"{OURS}/CodeSystem/test-group"
+INDICATOR: Final = f"{OURS}/CodeSystem/indicator"
 MA_DICH_VU: Final = f"{OURS}/CodeSystem/ma-dich-vu"
 BODY_REGION: Final = f"{OURS}/CodeSystem/body-region"
 METHOD: Final = f"{OURS}/CodeSystem/method"

@@ -99,6 +99,8 @@ def _string(value: Any) -> Problem | None:
         return _wrong_kind("a string", value)
     if not value:
         return "value", "a string is never empty; leave the element out"
+    if value.isspace():
+        return "value", "a string of blanks alone says nothing; leave the element out"
     if len(value) > MAX_STRING:
         return "too-long", f"a string has at most {MAX_STRING} characters, this has {len(value)}"
     if found := _CONTROL.search(value):

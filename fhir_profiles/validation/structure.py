@@ -21,6 +21,8 @@ MAX_ISSUES: Final = 100
 _LISTED: Final = 12  # names that a message lists
 _LONG: Final = 64  # letters of an unknown name that are looked at and shown
 
+Problem = tuple[str, str, Place]
+
 
 def check(tree: Tree, *, body: bytes | None = None, type_: str | None = None) -> list[Issue]:
     """Everything that is wrong with a resource, in its order; [] if nothing is.
@@ -28,16 +30,28 @@ def check(tree: Tree, *, body: bytes | None = None, type_: str | None = None) ->
     `type_` is the resource type that is expected. With `body` (the JSON that `tree` was parsed
     from) issues have line and column. After 100 issues the rest is only counted.
     """
-    walk = _Walk()
+    walk = _walked(tree)
     name = tree.get("resourceType")
-    walk.resource(tree, top(name if isinstance(name, str) and name else "Resource"))
     if type_ is not None and isinstance(name, str) and name != type_:
         walk.add("invalid", f"expected a resource of type {type_}", top(name))
     return _issues(walk, body)
 
 
+def problems(tree: Tree) -> tuple[list[Problem], int]:
+    """(issue code, sentence, place) of what is wrong, and how many more there are."""
+    walk = _walked(tree)
+    return walk.found, walk.more
+
+
+def _walked(tree: Tree) -> _Walk:
+    walk = _Walk()
+    name = tree.get("resourceType")
+    walk.resource(tree, top(name if isinstance(name, str) and name else "Resource"))
+    return walk
+
+
 def _issues(walk: _Walk, body: bytes | None) -> list[Issue]:
-    found = walk.found[:MAX_ISSUES]
+    found = walk.found
     where: list[tuple[int, int]] | list[tuple[None, None]] = [(None, None)] * len(found)
     if found and body is not None:
         where = places(body, [json_path(place) for _, _, place in found])
@@ -45,9 +59,9 @@ def _issues(walk: _Walk, body: bytes | None) -> list[Issue]:
         Issue("error", code, said, fhirpath(place), *position)
         for (code, said, place), position in zip(found, where, strict=True)
     ]
-    if len(walk.found) > MAX_ISSUES:
-        more = len(walk.found) - MAX_ISSUES
-        issues.append(Issue("error", "incomplete", f"and {more} more issues; repair these first"))
+    if walk.more:
+        more = f"and {walk.more} more issues; repair these first"
+        issues.append(Issue("error", "incomplete", more))
     return issues
 
 
@@ -55,12 +69,16 @@ class _Walk:
     """One walk over one tree; `found` fills with (issue code, sentence, place)."""
 
     def __init__(self) -> None:
-        self.found: list[tuple[str, str, Place]] = []
+        self.found: list[Problem] = []
+        self.more = 0  # beyond what is told
         self.local: list[tuple[str, Place]] = []  # "#id" references of the resource we are in
         self.bundles = 0
 
     def add(self, code: str, said: str, place: Place) -> None:
-        self.found.append((code, said, place))
+        if len(self.found) < MAX_ISSUES:
+            self.found.append((code, said, place))
+        else:
+            self.more += 1
 
     # ---- resources -----------------------------------------------------------------------------
 

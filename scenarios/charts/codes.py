@@ -26,14 +26,24 @@ def region_of(group: TestGroup, region: int) -> str | None:
     return group.regions[region] if group.regions else None
 
 
+def service_code(group: TestGroup, region: str | None) -> str:
+    """A hospital's own code of a test; all record systems use the same scheme, each as its own."""
+    place = f"-{region}" if region else ""
+    return f"DV{group.index + 1:02d}{place}"
+
+
+def value_code(group: TestGroup, i: int) -> str:
+    """A hospital's own code of one value of a laboratory group."""
+    return f"CS{group.index + 1:02d}.{i + 1}"
+
+
 def test_code(plan: Plan, facility: int, group: TestGroup, region: str | None, at: int) -> Tree:
     """CodeableConcept of a test as this facility writes it at a minute.
 
     The local code is the record system's own; without a mapping nobody else can read it.
     """
     keeper = plan.network.facilities[int(plan.calendars.record_group[facility])].code
-    place = f"-{region}" if region else ""
-    codings = [{"system": systems.local_code(keeper), "code": f"DV{group.index + 1:02d}{place}"}]
+    codings = [{"system": systems.local_code(keeper), "code": service_code(group, region)}]
     if plan.calendars.map_from[facility, group.index] <= at:
         codings.append({"system": systems.TEST_GROUP, "code": group.key})
         loinc = group.code(region)

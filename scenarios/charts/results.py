@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from fhir_profiles import systems
 from scenarios import draws
-from scenarios.charts.codes import CATEGORIES, method, region_of, test_code
+from scenarios.charts.codes import CATEGORIES, method, region_of, test_code, value_code
 from scenarios.charts.persons import organization, patient_id, record_number
 from scenarios.charts.times import Timeline, number
 from scenarios.charts.visits import encounter_id, group_of, order_identifier
@@ -153,7 +153,7 @@ def _observation(name: str, category: str, code: Tree, content: Tree) -> Tree:
 
 
 def _member_code(keeper: str, group: TestGroup, i: int, member: Member, mapped: bool) -> Tree:
-    local = {"system": systems.local_code(keeper), "code": f"CS{group.index + 1:02d}.{i + 1}"}
+    local = {"system": systems.local_code(keeper), "code": value_code(group, i)}
     shared = [{"system": systems.LOINC, "code": member.loinc}] if mapped and member.loinc else []
     return {"coding": [local, *shared], "text": member.name_vi}
 

@@ -1,7 +1,7 @@
 """A transfer slip as ServiceRequest and Task (http://hl7.org/fhir/R4/task.html).
 
 Good for ten working days from the day of signing, which is not counted (Circular 01/2025/TT-BYT).
-VN Core has no profile of a Task; both are base R4.
+VN Core has no profile of a Task, so it names ours alone; the slip itself is base R4.
 """
 
 from __future__ import annotations
@@ -66,6 +66,7 @@ def transfer_slip(
     task: Tree = {
         "resourceType": "Task",
         "id": f"t-{number}",
+        "meta": {"profile": [systems.definition("task-referral")]},
         "status": STATES[state],
         "intent": "order",
         "code": {"coding": [{"system": TASK_CODE, "code": "fulfill"}]},

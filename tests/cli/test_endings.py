@@ -76,7 +76,7 @@ def test_a_full_disk_leaves_no_half_report(
     assert [path.name for path in (tmp_path / "runs/pilots").iterdir()] == ["summary.json"]
 
 
-@pytest.mark.parametrize("word", ["sweep", "sensitivity", "validate", "check"])
+@pytest.mark.parametrize("word", ["sweep", "sensitivity", "check"])
 def test_commands_of_later_releases_do_not_exist_and_say_so(invoke: Invoke, word: str) -> None:
     result = invoke(word)
     assert result.exit_code == 2
