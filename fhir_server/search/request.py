@@ -12,8 +12,19 @@ from datetime import tzinfo
 from types import MappingProxyType
 from typing import Final, Literal, NamedTuple, TypeAlias
 
-Table = Literal["token", "string", "date", "reference", "number", "quantity", "uri", "resource"]
-Operator = Literal["=", "in", "<", "<=", ">", ">=", "starts", "contains"]
+Table = Literal[
+    "token",
+    "string",
+    "date",
+    "reference",
+    "number",
+    "quantity",
+    "uri",
+    "composite",
+    "position",
+    "resource",
+]
+Operator = Literal["=", "in", "<", "<=", ">", ">=", "starts", "contains", "within"]
 Total = Literal["none", "estimate", "accurate"]
 Summary = Literal["true", "text", "data", "count", "false"]
 Cell: TypeAlias = str | int | float
@@ -25,11 +36,36 @@ COLUMNS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "date": ("high", "low"),
         "reference": ("target", "type"),
         "number": ("high", "low"),
-        "quantity": ("high", "low", "code", "system"),
+        "quantity": (
+            "high",
+            "low",
+            "code",
+            "system",
+            "unit",
+            "canonical",
+            "canonical_high",
+            "canonical_low",
+        ),
         "uri": ("value",),
+        "composite": (
+            "code",
+            "high",
+            "code2",
+            "system",
+            "system2",
+            "low",
+            "unit",
+            "canonical",
+            "high2",
+            "low2",
+        ),
+        "position": ("latitude", "longitude", "x", "y", "z"),
     }
 )
-"""What an index row holds beside its parameter and its resource. Dates are microseconds of UTC."""
+"""What an index row holds beside its parameter and its resource. Dates are microseconds of UTC.
+
+`canonical` is the unit that stands for all that measure the same; what belongs to it is converted.
+"""
 
 CURSOR: Final = "_cursor"  # the parameter in which a `next` link carries `Found.next`
 DEFAULT_COUNT: Final = 20
@@ -45,7 +81,11 @@ class IndexRow(NamedTuple):
 
 
 class Check(NamedTuple):
-    """One comparison with a column of an index row."""
+    """One comparison with a column of an index row.
+
+    `within` is about a point in the columns x, y and z: its distance from the point of the first
+    three values has a square not above the fourth.
+    """
 
     column: str
     op: Operator
@@ -83,13 +123,22 @@ class Chain:
 
 
 @dataclass(frozen=True, slots=True)
+class Reverse:
+    """A resource of type `source` that meets a condition refers to this one under a parameter."""
+
+    source: str
+    parameter: str
+    condition: Condition
+
+
+@dataclass(frozen=True, slots=True)
 class AnyOf:
     """All conditions of at least one alternative; AnyOf(()) is never met, AnyOf(((),)) always."""
 
     alternatives: tuple[tuple[Condition, ...], ...]
 
 
-Condition: TypeAlias = Match | Chain | AnyOf
+Condition: TypeAlias = Match | Chain | Reverse | AnyOf
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,20 +153,34 @@ class Sort:
 
 @dataclass(frozen=True, slots=True)
 class Include:
-    """`Type:code[:target]`: what resources of type `source` refer to under this parameter."""
+    """`Type:code[:target]`: what resources of type `source` refer to under these parameters.
+
+    No `source` is any type, no `parameters` are all of it; `iterate` follows what was included.
+    """
 
     source: str
-    parameter: str
+    parameters: tuple[str, ...]
     target: str | None = None
+    iterate: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What a search over several types is within one of them."""
+
+    type: str
+    conditions: tuple[Condition, ...] = ()
+    sort: tuple[Sort, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class SearchRequest:
-    """A search within one type.
+    """A search within one type, or, with `parts` and no `type`, within several.
 
     `used` are the parameters that were understood, for the self link; `ignored` says in words
     which ones were not (lenient handling only). `elements` and `summary` are for whoever renders.
-    `zone` is set if the search depends on it: the store has to read dates in the same one.
+    `zone` is set if the search depends on it: the store has to read dates in the same one. `base`
+    is this server's address: absolute references that begin with it are followed by includes.
     """
 
     type: str
@@ -133,3 +196,9 @@ class SearchRequest:
     used: tuple[tuple[str, str], ...] = ()
     ignored: tuple[str, ...] = ()
     zone: tzinfo | None = None
+    parts: tuple[Part, ...] = ()
+    base: str | None = None
+
+    def by_type(self) -> tuple[Part, ...]:
+        """The search as one part for each type, at least one."""
+        return self.parts or (Part(self.type, self.conditions, self.sort),)

@@ -89,13 +89,28 @@ class _Way(NamedTuple):
     binding: str = ""
 
 
+@cache
+def within(type_: str, expression: str) -> tuple[Walk, ...]:
+    """The walks from an element of this type, a data type or the inside of a backbone element."""
+    branches = expression.split(" | ")
+    return tuple(
+        dict.fromkeys(
+            walk for branch in branches for walk in _follow(type_, f".{branch}", 0, expression)
+        )
+    )
+
+
 def _branch(branch: str, expression: str) -> Iterator[Walk]:
-    """Follows one branch through the definitions; a choice splits the way."""
     start = re.match(r"\w+", branch)
     if start is None:
         raise ValueError(f"{expression!r}: no type at the beginning of {branch!r}")
-    place, target, choice = start.end(), "", ""
-    ways = [_Way((), start[0])]
+    return _follow(start[0], branch, start.end(), expression)
+
+
+def _follow(type_: str, branch: str, place: int, expression: str) -> Iterator[Walk]:
+    """Follows one branch through the definitions; a choice splits the way."""
+    target, choice = "", ""
+    ways = [_Way((), type_)]
     while place < len(branch):
         step = _STEP.match(branch, place)
         if step is None:

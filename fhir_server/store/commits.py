@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from fhir_server.store.database import Connection, Database
+from fhir_server.store.port import Row
 from fhir_server.store.refusals import closed
 
 T = TypeVar("T")
@@ -43,6 +44,9 @@ class Commits:
         self._thread: threading.Thread | None = None
         self._closed = False
         self._connection: Connection | None = None  # the thread's own
+        # The last application row of each kind, as the thread's transaction sees it.
+        self.tails: dict[str, Row] = {}
+        self._stamp: int | None = None
 
     def submit(self, work: Callable[[Connection], T], *, alone: bool = False) -> Future[T]:
         answer: Future[T] = Future()
@@ -97,10 +101,23 @@ class Commits:
     def _let_go(self) -> None:
         """Ends the connection; what it had begun is undone, a broken one does not stay."""
         connection, self._connection = self._connection, None
+        self._forget_tails()
         if connection is not None:
             connection.close()
 
+    def _check_tails(self, connection: Connection) -> None:
+        """Within a transaction: what was known of the last rows counts if nobody else wrote."""
+        stamp = self._database.stamp(connection)
+        if stamp is None or stamp != self._stamp:
+            self.tails.clear()
+        self._stamp = stamp
+
+    def _forget_tails(self) -> None:
+        self.tails.clear()
+        self._stamp = None
+
     def _alone(self, job: Job) -> None:
+        self._forget_tails()
         try:
             value = job.work(self._own())
         except Exception as err:
@@ -118,6 +135,7 @@ class Commits:
         try:
             connection = self._own()
             connection.execute(self._database.begin)
+            self._check_tails(connection)
             while job is not None and not job.alone:
                 taken.append(job)
                 self._one(connection, job, done)
@@ -154,6 +172,7 @@ class Commits:
             connection.execute("ROLLBACK TO SAVEPOINT work")
             connection.execute("RELEASE SAVEPOINT work")
             self._database.names.forget()
+            self.tails.clear()
             job.answer.set_exception(
                 self._database.failure(err) if isinstance(err, Exception) else err
             )

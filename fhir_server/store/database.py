@@ -53,6 +53,7 @@ class Database(Protocol):
     sql: Sql
     names: Names
     zone: tzinfo
+    budget: float  # seconds that one read may take
     begin: str  # SQL that starts a write transaction, which nobody else has at the same time
     probes: bool  # whether the store should look for the most selective condition
 
@@ -61,6 +62,11 @@ class Database(Protocol):
         ...
 
     def open_writer(self) -> Connection: ...
+
+    def stamp(self, connection: Connection) -> int | None:
+        """The same as before, on the same connection: nobody else has written meanwhile. None: that
+        cannot be known."""
+        ...
 
     def limited(self, connection: Connection) -> AbstractContextManager[None]:
         """Within a write transaction: a search that may take as long as any other."""

@@ -16,29 +16,36 @@ from typing import TypeVar
 from fhir_profiles.json_text import stored_form
 from fhir_server.clock import instant
 from fhir_server.search.index import index_rows
-from fhir_server.search.match import Entry, Position, meets, ordering, position
-from fhir_server.search.paging import CHEAP_TOTAL, Cursor, no_such_page
+from fhir_server.search.match import Entry, meets
+from fhir_server.search.paging import CHEAP_TOTAL
 from fhir_server.search.params.date import microseconds
 from fhir_server.search.request import SearchRequest
+from fhir_server.store.brief import need_time
+from fhir_server.store.memory_search import MemorySearch, referring
 from fhir_server.store.port import (
     ALL,
+    ALWAYS,
+    EVERYTHING,
+    NOTHING,
     Document,
     Found,
     NewRow,
+    Past,
+    Place,
     Row,
+    Span,
     Store,
+    Types,
     Version,
     Visibility,
     Writer,
     whole_milliseconds,
 )
 from fhir_server.store.refusals import (
-    MAX_INCLUDED,
     check_zone,
     closed,
     exists_already,
     hidden_from_writer,
-    too_many_included,
 )
 from fhir_server.store.restricted import View
 
@@ -81,26 +88,27 @@ class MemoryReader:
     # ---- what is there for whom ------------------------------------------------------------------
     def _sees(self, type_: str, entry: Entry) -> bool:
         """Conditions of a visibility look at everything, seen or not."""
-        return meets(self._visibility.of(type_), entry, self._find_any)
+        return meets(self._visibility.of(type_), entry, self._find_any, self._referring)
 
     def _find_any(self, type_: str, id_: str) -> Entry | None:
         held = self._state().resources.get((type_, id_))
         return None if held is None or held.newest.deleted else held.entry
 
-    def _find(self, type_: str, id_: str) -> Entry | None:
-        entry = self._find_any(type_, id_)
-        return entry if entry is not None and self._sees(type_, entry) else None
+    def _referring(self, source: str, parameter: str, type_: str, id_: str) -> Iterable[Entry]:
+        there = [held for held in self._state().resources.values() if not held.newest.deleted]
+        return referring(there, source, parameter, type_, id_)
 
     def _held(self, type_: str, id_: str) -> Held | None:
         held = self._state().resources.get((type_, id_))
         return held if held is not None and self._sees(type_, held.entry) else None
 
-    def _seen(self, held: Held) -> list[Version]:
+    def _seen(self, held: Held, span: Span = ALWAYS) -> list[Version]:
         """The versions that are seen, oldest first; a deletion like what it deleted."""
         last, kept = True, []
-        for version, entry in zip(held.versions, held.entries, strict=True):
+        replaced = [*(later.updated for later in held.versions[1:]), None]
+        for version, entry, end in zip(held.versions, held.entries, replaced, strict=True):
             last = last if entry is None else self._sees(version.type, entry)
-            kept += [version] if last else []
+            kept += [version] if last and span.holds(version.updated, end) else []
         return kept
 
     # ---- the port --------------------------------------------------------------------------------
@@ -114,11 +122,50 @@ class MemoryReader:
         return next((one for one in seen if one.version == version), None)
 
     def history(
-        self, type_: str, id_: str, *, count: int, before: int | None = None
+        self,
+        type_: str,
+        id_: str,
+        *,
+        count: int,
+        before: int | None = None,
+        span: Span = ALWAYS,
     ) -> list[Version]:
         held = self._held(type_, id_)
-        seen = [] if held is None else self._seen(held)[::-1]
-        return [one for one in seen if before is None or one.version < before][:count]
+        past = [] if held is None else self._seen(held, span)[::-1]
+        return [one for one in past if before is None or one.version < before][:count]
+
+    def history_of(
+        self, types: Types, *, count: int, before: Place | None = None, span: Span = ALWAYS
+    ) -> Past:
+        past = [one for one in self._past(types, span) if before is None or one[0] < before]
+        page = past[:count]
+        following = page[-1][0] if page and len(past) > count else None
+        return Past([version for _, version in page], following)
+
+    def history_total(
+        self, types: Types, id_: str | None = None, *, span: Span = ALWAYS, exact: bool = False
+    ) -> int | None:
+        past = [version for _, version in self._past(types, span) if id_ in (None, version.id)]
+        looked_at = self._past(types, span._replace(current=None))
+        conditions = [self._visibility.of(held.newest.type) for held in self._of(types)]
+        partly = any(one not in (EVERYTHING, NOTHING) for one in conditions)
+        costly = id_ is None and (partly or len(looked_at) > CHEAP_TOTAL)
+        return None if costly and not exact else len(past)
+
+    def _past(self, types: Types, span: Span) -> list[tuple[Place, Version]]:
+        """All versions that are seen, with their places, the latest first."""
+        past = [
+            (Place(microseconds(version.updated), held.key, version.version), version)
+            for held in self._of(types)
+            if self._sees(held.newest.type, held.entry)
+            for version in self._seen(held, span)
+        ]
+        return sorted(past, key=lambda one: one[0], reverse=True)
+
+    def _of(self, types: Types) -> list[Held]:
+        wanted = (types,) if isinstance(types, str) else types
+        held = self._state().resources.values()
+        return [one for one in held if wanted is None or one.newest.type in wanted]
 
     def scan(self, type_: str | None = None) -> Iterator[Version]:
         for wanted, id_ in sorted(self._state().resources):
@@ -151,71 +198,8 @@ class MemoryReader:
     # ---- search ----------------------------------------------------------------------------------
     def search(self, request: SearchRequest) -> Found:
         check_zone(request.zone, self._zone)
-        cursor = None if request.cursor is None else Cursor.read(request.cursor)
-        newest = max((held.key for held in self._state().resources.values()), default=0)
-        mark = newest if cursor is None else cursor.mark
-        matches = [
-            held
-            for (type_, id_), held in self._state().resources.items()
-            if type_ == request.type
-            and held.key <= mark
-            and (entry := self._find(type_, id_)) is not None
-            and all(meets(one, entry, self._find) for one in request.conditions)
-        ]
-        total = self._total(request, len(matches)) if cursor is None else cursor.total
-        order = ordering(request.sort)
-        places = {held.key: order(position(request.sort, held.entry, held.key)) for held in matches}
-        matches.sort(key=lambda held: places[held.key])
-        if cursor is not None:
-            start = order(self._position(request, cursor))
-            matches = [held for held in matches if start < places[held.key]]
-        page = matches[: request.count]
-        following = None
-        if page and len(matches) > len(page):
-            last = page[-1]
-            following = Cursor(mark, last.key, last.newest.version, total).text()
-        return Found(
-            [held.newest for held in page], self._included(request, page), total, following
-        )
-
-    def _total(self, request: SearchRequest, count: int) -> int | None:
-        if request.total == "none" and request.count:
-            return None
-        asked = request.total is not None or request.count == 0
-        return count if asked or count <= CHEAP_TOTAL else None
-
-    def _position(self, request: SearchRequest, cursor: Cursor) -> Position:
-        for held in self._state().resources.values():
-            if held.key == cursor.key and 0 < cursor.version <= len(held.versions):
-                entry = held.entries[cursor.version - 1]
-                if entry is not None:
-                    return position(request.sort, entry, held.key)
-        raise no_such_page()
-
-    def _included(self, request: SearchRequest, page: Sequence[Held]) -> list[Version]:
-        found: dict[int, Version] = {}
-        for include in request.include:
-            for held in page:
-                for row in held.entry.rows.get(("reference", include.parameter), []):
-                    if include.target in (None, row["type"]):
-                        self._add(found, str(row["type"]), str(row["target"]))
-        ids = {("resource", held.newest.type, held.newest.id) for held in page}
-        for include in request.revinclude:
-            for (type_, id_), held in self._state().resources.items():
-                if type_ == include.source:
-                    rows = held.entry.rows.get(("reference", include.parameter), [])
-                    if any(("resource", row["type"], row["target"]) in ids for row in rows):
-                        self._add(found, type_, id_)
-        for held in page:
-            found.pop(held.key, None)
-        if len(found) > MAX_INCLUDED:
-            raise too_many_included()
-        return [found[key] for key in sorted(found)]
-
-    def _add(self, found: dict[int, Version], type_: str, id_: str) -> None:
-        held = self._held(type_, id_)
-        if held is not None and not held.newest.deleted:
-            found[held.key] = held.newest
+        need_time()
+        return MemorySearch(self._state().resources.values(), self._sees).found(request)
 
 
 class MemoryWriter(MemoryReader):
@@ -234,7 +218,8 @@ class MemoryWriter(MemoryReader):
         body = stored_form(document.body, type_, id_, number, instant(at))
         at = whole_milliseconds(at)
         version = Version(type_, id_, number, at, body, method)
-        entry = Entry.of(id_, microseconds(at), index_rows(document.tree, self._zone))
+        rows = index_rows(document.tree, self._zone)
+        entry = Entry.of(id_, microseconds(at), rows, type_)
         self._keep(held, version, entry)
         return version
 

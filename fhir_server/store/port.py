@@ -6,7 +6,7 @@ is a new version). Who may see what is which store they get: `restricted(visibil
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -67,12 +67,57 @@ class Found:
     """A page of a search. `total` counts all matches, None if nobody asked and it is costly.
 
     `next` is the cursor of the following page, None on the last one; it shows no patient data.
+    `cut`: more would have been included, but a page has room for so many.
     """
 
     matches: list[Version]
     included: list[Version] = field(default_factory=list)
     total: int | None = None
     next: str | None = None
+    cut: bool = False
+
+
+Types = str | Collection[str] | None
+"""One type of resources, several of them, or all."""
+
+
+class Span(NamedTuple):
+    """Versions made from `since` to `until`, both included; with `current` only those that had not
+    been replaced yet at that moment. None: no limit."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+    current: datetime | None = None
+
+    def holds(self, made: datetime, replaced: datetime | None) -> bool:
+        if self.since is not None and made < self.since:
+            return False
+        if self.until is not None and made > self.until:
+            return False
+        return self.current is None or replaced is None or replaced > self.current
+
+
+ALWAYS: Final = Span()
+
+
+class Place(NamedTuple):
+    """Where a version stands in a history of many resources; the greatest place comes first."""
+
+    updated: int  # microseconds of UTC
+    key: int  # a store's own number of the resource, in the order of their creation
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """A page of a history of many resources. `next` is where the following one begins, exclusive.
+
+    There may be a following page although this one has fewer versions than it might have: a store
+    looks at so many that are hidden, or were not current, and no more.
+    """
+
+    versions: list[Version]
+    next: Place | None = None
 
 
 # ---- who sees what ------------------------------------------------------------------------------
@@ -133,9 +178,28 @@ class Reader(Protocol):
     def vread(self, type_: str, id_: str, version: int) -> Version | None: ...
 
     def history(
-        self, type_: str, id_: str, *, count: int, before: int | None = None
+        self,
+        type_: str,
+        id_: str,
+        *,
+        count: int,
+        before: int | None = None,
+        span: Span = ALWAYS,
     ) -> list[Version]:
         """Newest first; `before` is a version number, exclusive."""
+        ...
+
+    def history_of(
+        self, types: Types, *, count: int, before: Place | None = None, span: Span = ALWAYS
+    ) -> Past:
+        """The versions of all resources of these types, the latest change first."""
+        ...
+
+    def history_total(
+        self, types: Types, id_: str | None = None, *, span: Span = ALWAYS, exact: bool = False
+    ) -> int | None:
+        """How many versions there are, of one resource or of all; None: too many to count, if it
+        need not be `exact`. FhirError (503): out of time."""
         ...
 
     def search(self, request: SearchRequest) -> Found:

@@ -18,6 +18,7 @@ from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
 from fhir_profiles.outcomes import FhirError, Kind
+from fhir_server.store.brief import need_time
 from fhir_server.store.database import Connection, Names, Sql
 from fhir_server.store.refusals import closed, out_of_time
 from fhir_server.store.tables import metadata
@@ -45,6 +46,10 @@ def quoted(schema: str) -> str:
     return f'"{schema}"'  # the form of a tenant's name allows no quotes
 
 
+def snapshot_of(schema: str) -> str:
+    return f"{schema}.snapshot"
+
+
 class PostgresDatabase:
     """The tables of one tenant in one schema."""
 
@@ -64,6 +69,7 @@ class PostgresDatabase:
         """A connection of the pool, in this schema and with this time for each statement."""
         if self.closed:
             raise closed()
+        need_time()
         pooled: Any = self.engine.raw_connection()
         state = (self.schema, milliseconds)
         if pooled.info.get("state") != state:
@@ -74,6 +80,10 @@ class PostgresDatabase:
 
     def open_writer(self) -> Connection:
         return _Writer(self.take(0))
+
+    def stamp(self, connection: Connection) -> int | None:
+        """Other processes write into the same schema between two transactions of this one."""
+        return None
 
     @contextmanager
     def limited(self, connection: Connection) -> Iterator[None]:
@@ -106,16 +116,16 @@ class PostgresDatabase:
 
     # ---- snapshots -------------------------------------------------------------------------------
     def snapshot(self, writer: Connection) -> None:
-        kept = quoted(f"{self.schema}.snapshot")
+        kept = quoted(snapshot_of(self.schema))
         writer.execute(self.begin)
         writer.execute(f"DROP SCHEMA IF EXISTS {kept} CASCADE; CREATE SCHEMA {kept}")
-        for table in metadata.sorted_tables:
-            writer.execute(f'CREATE TABLE {kept}."{table.name}" AS SELECT * FROM "{table.name}"')
+        for table in ("alembic_version", *(table.name for table in metadata.sorted_tables)):
+            writer.execute(f'CREATE TABLE {kept}."{table}" AS SELECT * FROM "{table}"')
         writer.execute("COMMIT")
 
     def restore(self, writer: Connection) -> None:
         """Names keep their numbers for ever. DELETE: open readers would see a TRUNCATE."""
-        kept = quoted(f"{self.schema}.snapshot")
+        kept = quoted(snapshot_of(self.schema))
         writer.execute(self.begin)
         known = writer.execute(f"SELECT to_regnamespace('{kept}') IS NOT NULL").fetchone()[0]
         for table in metadata.sorted_tables:

@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from fhir_server.store.migrations.running import REVISIONS, migrate
-from fhir_server.store.postgres import quoted
+from fhir_server.store.postgres import quoted, snapshot_of
 from fhir_server.store.tables import HEAD, metadata
 from vietnam.datafiles import InputError
 
@@ -56,9 +56,25 @@ def _prepare(connection: Any, place: str, schema: str, zone: str) -> None:
         problem = f"a newer program wrote {schema!r} (tables {revision}, this one knows {HEAD})"
         raise InputError(place, None, "", problem, "Use that program, or another name")
     elif revision != HEAD:
-        connection.execute(text(f"SET LOCAL search_path TO {quoted(schema)}"))
-        migrate(connection)
+        _migrate(connection, schema)
+        _migrate_snapshot(connection, snapshot_of(schema))
     _check_zone(connection, place, schema, zone)
+
+
+def _migrate(connection: Any, schema: str) -> None:
+    connection.execute(text(f"SET LOCAL search_path TO {quoted(schema)}"))
+    migrate(connection)
+
+
+def _migrate_snapshot(connection: Any, kept: str) -> None:
+    """A restore would bring rows back as they were then."""
+    revision = _revision(connection, kept)
+    if revision is None:
+        return
+    if revision not in REVISIONS:  # made before snapshots noted it
+        table = f"{quoted(kept)}.alembic_version"
+        connection.execute(text(f"CREATE TABLE {table} AS SELECT text '0001' AS version_num"))
+    _migrate(connection, kept)
 
 
 def _revision(connection: Any, schema: str) -> str | None:

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from datetime import tzinfo
-from typing import Final
 
 from fhir_profiles.outcomes import FhirError, Kind
-
-MAX_INCLUDED: Final = 10_000
 
 
 def closed() -> FhirError:
@@ -27,13 +24,6 @@ def hidden_from_writer(type_: str, id_: str) -> FhirError:
 
 def not_for_a_view(what: str) -> FhirError:
     return FhirError(Kind.FORBIDDEN, f"{what} is not for somebody who sees a part of the store")
-
-
-def too_many_included() -> FhirError:
-    return FhirError(
-        Kind.TOO_COSTLY,
-        f"more than {MAX_INCLUDED} resources to include; ask for smaller pages with _count",
-    )
 
 
 def out_of_time(budget: float) -> FhirError:

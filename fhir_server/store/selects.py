@@ -38,6 +38,7 @@ from fhir_server.store.skeleton import (
     StrippedChain,
     StrippedCheck,
     StrippedMatch,
+    StrippedReverse,
 )
 from fhir_server.store.tables import INDEXES, resource
 
@@ -95,6 +96,8 @@ def holds(condition: Stripped, key: ColumnElement[Any]) -> ColumnElement[bool]:
         return or_(false(), *alternatives)
     if isinstance(condition, StrippedChain):
         return _chain_holds(condition, key)
+    if isinstance(condition, StrippedReverse):
+        return _reverse_holds(condition, key)
     if condition.table == "resource":
         rows = resource.alias()
         found = exists().where(rows.c.key == key, _any(rows, condition))
@@ -127,6 +130,18 @@ def _chain_holds(chain: StrippedChain, key: ColumnElement[Any]) -> ColumnElement
     return or_(found, and_(true(), *(holds(one, key) for one in chain.logical)))
 
 
+def _reverse_holds(reverse: StrippedReverse, key: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Index rows are of resources that are there: a deleted one has none."""
+    own, link = resource.alias(), INDEXES["reference"].alias()
+    return exists().where(
+        own.c.key == key,
+        link.c.parameter == slot(reverse.parameter),
+        link.c.target == own.c.id,
+        link.c.type == slot(reverse.type),
+        holds(reverse.condition, link.c.resource),
+    )
+
+
 def _any(rows: Any, match: StrippedMatch) -> ColumnElement[bool]:
     if match.any_of == ((),):
         return true()
@@ -149,8 +164,19 @@ def _check(column: ColumnElement[Any], check: StrippedCheck) -> ColumnElement[bo
             return and_(column >= first, column < first.concat("\U0010ffff"))
         case "contains":
             return func.replace(column, first, "") != column
+        case "within":
+            return _distance(column.table, values[:3]) <= values[3]
         case op:
             return column.bool_op(op)(first)
+
+
+def _distance(rows: Any, point: Sequence[ColumnElement[Any]]) -> ColumnElement[Any]:
+    """The square of it, from sums and products only: every database computes the same."""
+    x, y, z = (
+        (column - to) * (column - to)
+        for column, to in zip((rows.c.x, rows.c.y, rows.c.z), point, strict=True)
+    )
+    return x + y + z
 
 
 # ---- keys from an index --------------------------------------------------------------------------
@@ -158,12 +184,15 @@ def _check(column: ColumnElement[Any], check: StrippedCheck) -> ColumnElement[bo
 
 def keys(condition: Stripped, *, distinct: bool = True) -> Select[Any]:
     """The keys of the resources that meet a condition, read from its index, as column `key`."""
+    parts: Sequence[Select[Any]]
     if isinstance(condition, StrippedChain):
-        parts = list(_chain_keys(condition, distinct))
+        parts = _chain_keys(condition, distinct)
+    elif isinstance(condition, StrippedReverse):
+        parts = [_reverse_keys(condition, distinct)]
     elif isinstance(condition, StrippedMatch):
         parts = [_match_keys(condition, checks, distinct) for checks in condition.any_of]
     else:
-        raise TypeError("alternatives of several parameters have no index of their own")
+        parts = [_all_keys(alternative) for alternative in condition.alternatives]
     if len(parts) == 1:
         return parts[0]
     together = union(*parts) if distinct else union_all(*parts)
@@ -197,19 +226,52 @@ def _chain_keys(chain: StrippedChain, distinct: bool) -> Sequence[Select[Any]]:
             link.c.target == target.c.id,
             link.c.type == target.c.type,
         )
-        inner = conjunction(condition)
-        start = next((one for one in inner if isinstance(one, StrippedMatch) and drives(one)), None)
-        if start is not None:
-            # DISTINCT keeps SQLite from taking this apart and starting at the references.
-            first = keys(start).distinct().subquery()
+        first, inner = _started(condition)
+        if first is not None:
             found = found.where(target.c.key == first.c.key)
-        found = found.where(*(holds(one, target.c.key) for one in inner if one is not start))
+        found = found.where(*(holds(one, target.c.key) for one in inner))
         parts.append(found.distinct() if distinct else found)
     if chain.logical:
-        first = keys(chain.logical[0], distinct=distinct).subquery()
-        more = (holds(one, first.c.key) for one in chain.logical[1:])
-        parts.append(select(first.c.key).where(*more))
+        parts.append(_all_keys(chain.logical))
     return parts
+
+
+def _reverse_keys(reverse: StrippedReverse, distinct: bool) -> Select[Any]:
+    own, link = resource.alias(), INDEXES["reference"].alias()
+    found = select(own.c.key.label("key")).where(
+        own.c.type == slot(reverse.type),
+        own.c.id == link.c.target,
+        own.c.deleted == literal_column("0"),
+        link.c.parameter == slot(reverse.parameter),
+        link.c.type == slot(reverse.type),
+    )
+    first, inner = _started(reverse.condition)
+    if first is not None:
+        found = found.where(link.c.resource == first.c.key)
+    found = found.where(*(holds(one, link.c.resource) for one in inner))
+    return found.distinct() if distinct else found
+
+
+def _started(condition: Stripped) -> tuple[Any, list[Stripped]]:
+    """Where to begin at the far end of a chain: keys from an index, and what they have to meet.
+
+    None: nothing there has an index to begin with.
+    """
+    inner = conjunction(condition)
+    start = next((one for one in inner if drives(one)), None)
+    if start is None:
+        return None, inner
+    # DISTINCT keeps SQLite from taking this apart and starting at the references.
+    first = keys(start).distinct().subquery()
+    return first, [one for one in inner if one is not start]
+
+
+def _all_keys(alternative: Sequence[Stripped]) -> Select[Any]:
+    """Keys of what meets all of these, the first that can be started from giving them."""
+    start = next(one for one in alternative if drives(one))
+    first = keys(start).subquery()
+    rest = (holds(one, first.c.key) for one in alternative if one is not start)
+    return select(first.c.key).where(*rest)
 
 
 def conjunction(condition: Stripped) -> list[Stripped]:
@@ -223,7 +285,10 @@ def drives(condition: Stripped) -> bool:
     """Whether a search can start from the index of this condition."""
     if isinstance(condition, StrippedMatch):
         return not condition.negated and bool(condition.any_of) and all(condition.any_of)
-    return isinstance(condition, StrippedChain)
+    if isinstance(condition, StrippedAnyOf):
+        alternatives = condition.alternatives
+        return bool(alternatives) and all(any(map(drives, one)) for one in alternatives)
+    return True
 
 
 # ---- whole searches ------------------------------------------------------------------------------
@@ -267,6 +332,18 @@ def sorted_page(
     `known` says of which sort keys the place where the last page ended had a value; None: no page
     came before.
     """
+    first = sorted_keys(found, sorts, parameters, known).subquery()
+    served = select(*SERVED).where(resource.c.key == first.c.key)
+    return served.order_by(*_order(first, sorts))
+
+
+def sorted_keys(
+    found: Select[Any],
+    sorts: Sequence[Sort],
+    parameters: Sequence[int],
+    known: Sequence[bool] | None,
+) -> Select[Any]:
+    """Keys of the next page in another order, and what they are sorted by."""
     whole_type = found.selected_columns[0] is resource.c.key  # it has the columns of the resource
     key = resource.c.key if whole_type else found.subquery().c.key
     values = [
@@ -277,9 +354,12 @@ def sorted_page(
     rest = select(placed)
     if known is not None:
         rest = rest.where(_behind(placed, sorts, known, 0))
-    first = rest.order_by(*_order(placed, sorts)).limit(bindparam("limit", value=None)).subquery()
-    served = select(*SERVED).where(resource.c.key == first.c.key)
-    return served.order_by(*_order(first, sorts))
+    return rest.order_by(*_order(placed, sorts)).limit(bindparam("limit", value=None))
+
+
+def keys_page(found: Select[Any]) -> Select[Any]:
+    """Keys of the next page in their order."""
+    return found.order_by(_key(found)).limit(bindparam("limit", value=None))
 
 
 def _order(placed: Any, sorts: Sequence[Sort]) -> list[ColumnElement[Any]]:

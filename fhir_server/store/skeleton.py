@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
+import msgspec
+
 from fhir_server.search.request import (
     Alternative,
     AnyOf,
@@ -18,15 +20,16 @@ from fhir_server.search.request import (
     Check,
     Condition,
     Match,
+    Reverse,
     Sort,
 )
 
 EVERYTHING: Final = AnyOf(((),))
-NAMED: Final = frozenset({"system", "type"})  # columns that hold the number of a name
+# Columns that hold the number of a name.
+NAMED: Final = frozenset({"system", "system2", "type", "canonical"})
 
 
-@dataclass(frozen=True, slots=True)
-class StrippedMatch:
+class StrippedMatch(msgspec.Struct, frozen=True):
     table: str
     parameter: int  # slots from here on
     any_of: tuple[tuple[StrippedCheck, ...], ...]
@@ -34,29 +37,32 @@ class StrippedMatch:
     type: int  # of the resource that has the rows
 
 
-@dataclass(frozen=True, slots=True)
-class StrippedCheck:
+class StrippedCheck(msgspec.Struct, frozen=True):
     column: str
     op: str
     slots: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class StrippedChain:
+class StrippedChain(msgspec.Struct, frozen=True):
     parameter: int
     targets: tuple[tuple[int, Stripped], ...]
     logical: tuple[StrippedMatch, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class StrippedAnyOf:
+class StrippedReverse(msgspec.Struct, frozen=True):
+    parameter: int
+    type: int  # of the resource that is referred to
+    condition: Stripped
+
+
+class StrippedAnyOf(msgspec.Struct, frozen=True):
     alternatives: tuple[tuple[Stripped, ...], ...]
 
 
-Stripped: TypeAlias = StrippedMatch | StrippedChain | StrippedAnyOf
+Stripped: TypeAlias = StrippedMatch | StrippedChain | StrippedReverse | StrippedAnyOf
 
 
-@dataclass
+@dataclass(slots=True)
 class Slots:
     """Takes values out; `values[n]` belongs into slot n.
 
@@ -81,6 +87,8 @@ class Slots:
             return self._match(type_, condition)
         if isinstance(condition, Chain):
             return self._chain(type_, condition, guarded)
+        if isinstance(condition, Reverse):
+            return self._reverse(type_, condition, guarded)
         return StrippedAnyOf(
             tuple(
                 tuple(self.strip(type_, one, guarded=guarded) for one in alternative)
@@ -89,33 +97,44 @@ class Slots:
         )
 
     def _match(self, type_: str, match: Match) -> StrippedMatch:
-        any_of = tuple(
-            tuple(
-                StrippedCheck(check.column, check.op, self._cells(check)) for check in alternative
-            )
+        any_of = [
+            tuple([StrippedCheck(one.column, one.op, self._cells(one)) for one in alternative])
             for alternative in joined(match.any_of)
-        )
+        ]
         parameter = self.name(match.parameter) if match.parameter else -1
         of_type = self.name(type_) if match.table == "resource" else -1
-        return StrippedMatch(match.table, parameter, any_of, match.negated, of_type)
+        return StrippedMatch(match.table, parameter, tuple(any_of), match.negated, of_type)
 
     def _cells(self, check: Check) -> tuple[int, ...]:
-        values = check.value if isinstance(check.value, tuple) else (check.value,)
-        if check.column in NAMED:
-            return tuple(self.name(str(value)) for value in values)
-        return tuple(self.put(value) for value in values)
+        column, _, value = check
+        given = value if isinstance(value, tuple) else (value,)
+        first = len(self.values)
+        if column in NAMED:
+            self.values += [self.number(str(one)) for one in given]
+        else:
+            self.values += given
+        return tuple(range(first, len(self.values)))
 
     def _chain(self, type_: str, chain: Chain, guarded: bool) -> StrippedChain:
         targets = []
         for target, condition in chain.targets:
-            inner = self.strip(target, condition, guarded=guarded)
-            seen = self.visible(target)
-            if guarded and seen != EVERYTHING:
-                hidden = self.strip(target, seen, guarded=False)
-                inner = StrippedAnyOf(((inner, hidden),))
+            inner = self._elsewhere(target, condition, guarded)
             targets.append((self.name(target), inner))
         logical = tuple(self._match(type_, one) for one in chain.logical)
         return StrippedChain(self.name(chain.parameter), tuple(targets), logical)
+
+    def _reverse(self, type_: str, reverse: Reverse, guarded: bool) -> StrippedReverse:
+        inner = self._elsewhere(reverse.source, reverse.condition, guarded)
+        return StrippedReverse(self.name(reverse.parameter), self.name(type_), inner)
+
+    def _elsewhere(self, type_: str, condition: Condition, guarded: bool) -> Stripped:
+        """A condition on another resource, which has to exist for whoever searches."""
+        inner = self.strip(type_, condition, guarded=guarded)
+        seen = self.visible(type_)
+        if guarded and seen != EVERYTHING:
+            hidden = self.strip(type_, seen, guarded=False)
+            inner = StrippedAnyOf(((inner, hidden),))
+        return inner
 
     def sort_parameters(self, sorts: Iterable[Sort]) -> tuple[int, ...]:
         return tuple(self.name(sort.parameter) if sort.parameter else -1 for sort in sorts)

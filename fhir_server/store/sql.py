@@ -18,10 +18,25 @@ from fhir_server.search.params.date import microseconds
 from fhir_server.search.request import AnyOf, Cell, Condition, SearchRequest
 from fhir_server.store import statements
 from fhir_server.store.database import Connection, Database
-from fhir_server.store.port import EVERYTHING, NOTHING, Found, Row, Version, Visibility
+from fhir_server.store.histories import Histories, limits
+from fhir_server.store.port import (
+    ALL,
+    ALWAYS,
+    EVERYTHING,
+    NOTHING,
+    Found,
+    Past,
+    Place,
+    Row,
+    Span,
+    Types,
+    Version,
+    Visibility,
+)
 from fhir_server.store.refusals import check_zone
 from fhir_server.store.searching import Searching
 from fhir_server.store.skeleton import Slots, Stripped
+from fhir_server.store.sql_network import SqlNetwork
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 BATCH: Final = 500
@@ -61,20 +76,72 @@ class SqlReader:
         return found[0] if found and found[0].version == version else None
 
     def history(
-        self, type_: str, id_: str, *, count: int, before: int | None = None
+        self,
+        type_: str,
+        id_: str,
+        *,
+        count: int,
+        before: int | None = None,
+        span: Span = ALWAYS,
     ) -> list[Version]:
         before = MAX_VERSION if before is None else min(before, MAX_VERSION)
         with self._connect(True) as connection:
             held = self._held(connection, type_, id_)
             if held is None or not self._there(connection, held[1], held[0]):
                 return []
+            # Whoever sees all of a resource needs no more of it than the page.
+            batch = BATCH if self._partly(type_) else min(count, BATCH)
             found: list[Version] = []
-            for version in self._versions(connection, held[0], held[1], before):
+            for version in self._versions(connection, held[0], held[1], before, span, batch):
                 if len(found) == count:
                     break
                 if self._sees_version(connection, version, held[0]):
                     found.append(version)
             return found
+
+    def history_of(
+        self, types: Types, *, count: int, before: Place | None = None, span: Span = ALWAYS
+    ) -> Past:
+        with self._connect(True) as connection:
+            return self._histories(connection, types, span).page(count, before)
+
+    def history_total(
+        self, types: Types, id_: str | None = None, *, span: Span = ALWAYS, exact: bool = False
+    ) -> int | None:
+        if id_ is not None:
+            return self._history_total(str(types), id_, span)
+        with self._connect(True) as connection:
+            return self._histories(connection, types, span).total(exact=exact)
+
+    def _history_total(self, type_: str, id_: str, span: Span) -> int:
+        if self._partly(type_):
+            return len(self.history(type_, id_, count=MAX_VERSION, span=span))
+        with self._connect(True) as connection:
+            held = self._held(connection, type_, id_)
+            if held is None:
+                return 0
+            key, newest = held
+            if span == ALWAYS:
+                return newest.version  # they are numbered without gaps
+            named: dict[str, Cell] = {**limits(span), "key": key, "before": newest.version}
+            statement = self._sql.form(statements.count_older, frozenset(limits(span)))
+            bound = statement.bind((), named)
+            older: int = connection.execute(statement.sql, bound).fetchone()[0]
+            return older + span.holds(newest.updated, None)
+
+    def _histories(self, connection: Connection, types: Types, span: Span) -> Histories:
+        there: dict[int, bool] = {}
+
+        def sees(key: int, version: Version) -> bool:
+            if key not in there:
+                held = self._held(connection, version.type, version.id)
+                there[key] = held is not None and self._there(connection, held[1], key)
+            return there[key] and self._sees_version(connection, version, key)
+
+        return Histories(self._database, connection, self._visibility, sees, types, span)
+
+    def _partly(self, type_: str) -> bool:
+        return self._visibility.of(type_) is not EVERYTHING
 
     def _held(self, connection: Connection, type_: str, id_: str) -> tuple[int, Version] | None:
         number = self._names.number(connection, type_)
@@ -84,20 +151,27 @@ class SqlReader:
         return found[0], Version(type_, id_, found[1], moment(found[2]), found[4], found[3])
 
     def _versions(
-        self, connection: Connection, key: int, newest: Version, before: int
+        self,
+        connection: Connection,
+        key: int,
+        newest: Version,
+        before: int,
+        span: Span = ALWAYS,
+        batch: int = BATCH,
     ) -> Iterator[Version]:
         """All versions below `before`, newest first, whoever may see them."""
-        if newest.version < before:
+        if newest.version < before and span.holds(newest.updated, None):
             yield newest
-        statement = self._sql.form(statements.older)
+        within = limits(span)
+        statement = self._sql.form(statements.older, frozenset(within))
         while True:
-            named: dict[str, Cell] = {"key": key, "before": before, "limit": BATCH}
-            batch = connection.execute(statement.sql, statement.bind((), named)).fetchall()
-            for number, updated, method, body in batch:
+            named: dict[str, Cell] = {**within, "key": key, "before": before, "limit": batch}
+            rows = connection.execute(statement.sql, statement.bind((), named)).fetchall()
+            for number, updated, method, body in rows:
                 yield Version(newest.type, newest.id, number, moment(updated), body, method)
-            if len(batch) < BATCH:
+            if len(rows) < batch or not rows:
                 return
-            before = batch[-1][0]
+            before = rows[-1][0]
 
     # ---- who sees what ---------------------------------------------------------------------------
     def _there(self, connection: Connection, newest: Version, key: int) -> bool:
@@ -122,15 +196,32 @@ class SqlReader:
         content = next((one for one in earlier if not one.deleted), None)
         if content is None:
             return False
-        return meets(condition, self._entry(content), lambda *at: self._find(connection, *at))
+        return meets(
+            condition,
+            self._entry(content),
+            lambda *at: self._find(connection, *at),
+            lambda *about: self._referring(connection, *about),
+        )
 
     def _entry(self, version: Version) -> Entry:
         rows = index_rows(parse(version.body), self._database.zone)
-        return Entry.of(version.id, microseconds(version.updated), rows)
+        return Entry.of(version.id, microseconds(version.updated), rows, version.type)
 
     def _find(self, connection: Connection, type_: str, id_: str) -> Entry | None:
         held = self._held(connection, type_, id_)
         return None if held is None or held[1].deleted else self._entry(held[1])
+
+    def _referring(
+        self, connection: Connection, source: str, parameter: str, type_: str, id_: str
+    ) -> Iterator[Entry]:
+        """Whatever refers to a resource, seen or not."""
+        network = SqlNetwork(self._database, connection, ALL)
+        keys = network.referring([parameter], [id_], [type_], MAX_VERSION)
+        for _, _, at, number, updated, method, body in (
+            node.held for node in network.nodes(keys) if node.type == source
+        ):
+            version = Version(source, at, number, moment(updated), body, method)
+            yield self._entry(version)
 
     def _slots(self, connection: Connection) -> Slots:
         return Slots(
@@ -141,7 +232,7 @@ class SqlReader:
     # ---- many resources --------------------------------------------------------------------------
     def search(self, request: SearchRequest) -> Found:
         check_zone(request.zone, self._database.zone)
-        if self._visibility.of(request.type) is NOTHING:
+        if all(self._visibility.of(part.type) is NOTHING for part in request.by_type()):
             return Found([], total=None if request.total == "none" and request.count else 0)
         with self._connect(True) as connection:
             return Searching(self._database, connection, self._visibility, request).found()

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from fhir_server.store.commits import Commits
-from fhir_server.store.database import Database
+from fhir_server.store.database import Connection, Database
 from fhir_server.store.port import ALL, Document, NewRow, Store, Visibility, Writer
 from fhir_server.store.restricted import View
 from fhir_server.store.sql import SqlReader
@@ -28,9 +28,10 @@ class SqlStore(SqlReader):
         return self.write_as(ALL, work)
 
     def write_as(self, visibility: Visibility, work: Callable[[Writer], T]) -> Future[T]:
-        return self._commits.submit(
-            lambda connection: work(SqlWriter(self._database, connection, visibility))
-        )
+        return self._commits.submit(lambda connection: work(self._writer(connection, visibility)))
+
+    def _writer(self, connection: Connection, visibility: Visibility = ALL) -> SqlWriter:
+        return SqlWriter(self._database, connection, self._commits.tails, visibility)
 
     def restricted(self, visibility: Visibility) -> Store:
         return SqlView(self, self._database, visibility)
@@ -39,7 +40,7 @@ class SqlStore(SqlReader):
         self, documents: Iterable[Document], *, at: datetime, rows: Iterable[NewRow] = ()
     ) -> int:
         return self._commits.submit(
-            lambda connection: SqlWriter(self._database, connection).load(documents, rows, at)
+            lambda connection: self._writer(connection).load(documents, rows, at)
         ).result()
 
     def snapshot(self) -> None:

@@ -21,12 +21,15 @@ from typing import Any, Final
 from sqlalchemy.dialects import sqlite
 
 from fhir_profiles.outcomes import FhirError, Kind
+from fhir_server.store.brief import TooLong, is_brief
 from fhir_server.store.database import Connection, Names, Sql, insert_name
 from fhir_server.store.refusals import closed, out_of_time
 from fhir_server.store.sqlite_file import new_file, snapshot_of
 
 READERS: Final = 150  # open at the same time in this process, unless more are at work
 STEPS: Final = 20_000  # of SQLite's machine between two looks at the watch (about 1 ms)
+BRIEF_STEPS: Final = 1_000  # of it between two looks at how many are left, where all is brief
+BRIEF_LOOKS: Final = 20
 BUSY: Final = 10.0  # seconds that a statement waits for another process
 _SQL: Final = Sql(sqlite.dialect())
 
@@ -34,10 +37,11 @@ _SQL: Final = Sql(sqlite.dialect())
 class _Reader:
     """A connection for reading and the moment at which it has to be done."""
 
-    __slots__ = ("connection", "until")
+    __slots__ = ("connection", "looks", "until")
 
     def __init__(self, path: Path) -> None:
         self.until = 0.0
+        self.looks: int | None = None  # that are left, where all is brief
         self.connection = sqlite3.connect(
             f"{path.absolute().as_uri()}?mode=rw",
             uri=True,
@@ -47,7 +51,21 @@ class _Reader:
             cached_statements=256,
         )
         self.connection.execute("PRAGMA query_only = 1")
+        self.unhurried()
+
+    def unhurried(self) -> None:
+        self.looks = None
         self.connection.set_progress_handler(lambda: time.monotonic() > self.until, STEPS)
+
+    def brief(self) -> None:
+        """All statements together have so many steps, whatever the time."""
+        self.looks = BRIEF_LOOKS
+        self.connection.set_progress_handler(self._look, BRIEF_STEPS)
+
+    def _look(self) -> bool:
+        assert self.looks is not None
+        self.looks -= 1
+        return self.looks <= 0
 
 
 class _Open:
@@ -110,6 +128,8 @@ class SqliteDatabase:
             reader = _OPEN.another(self)
         self.used = time.monotonic()
         reader.until = self.used + self.budget
+        if is_brief():
+            reader.brief()
         return reader
 
     def give_back(self, reader: _Reader) -> None:
@@ -117,6 +137,8 @@ class SqliteDatabase:
             reader.connection.close()
             _OPEN.fewer(1)
         else:
+            if reader.looks is not None:
+                reader.unhurried()
             self.idle.append(reader)
 
     def open_writer(self) -> Connection:
@@ -133,6 +155,10 @@ class SqliteDatabase:
         connection.execute("PRAGMA wal_autocheckpoint = 4000")  # pages: each costs a sync
         connection.execute("PRAGMA journal_size_limit = 32000000")
         return connection
+
+    def stamp(self, connection: Connection) -> int | None:
+        stamp: int = connection.execute("PRAGMA data_version").fetchone()[0]
+        return stamp
 
     @contextmanager
     def limited(self, connection: Connection) -> Iterator[None]:
@@ -155,7 +181,7 @@ class SqliteDatabase:
         if not isinstance(error, sqlite3.Error):
             return error
         if "interrupted" in str(error):
-            return out_of_time(self.budget)
+            return TooLong() if is_brief() else out_of_time(self.budget)
         return FhirError(Kind.UNAVAILABLE, f"the database {self.path} cannot be used: {error}")
 
     # ---- snapshots -------------------------------------------------------------------------------

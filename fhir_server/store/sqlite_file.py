@@ -27,11 +27,19 @@ def snapshot_of(path: Path) -> Path:
 
 def prepared(path: Path, zone: tzinfo) -> Path:
     """The file of a tenant, there and up to date. InputError: it cannot be used."""
+    _prepare(path, zone)
+    kept = snapshot_of(path)
+    if kept.exists():  # a restore puts its tables, too, in the place of today's
+        _prepare(kept, zone)
+    return path
+
+
+def _prepare(path: Path, zone: tzinfo) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists():
             new_file(path, zone)
-            return path
+            return
         with closing(sqlite3.connect(path, isolation_level=None)) as connection:
             _check(path, connection, zone)
     except OSError as err:
@@ -40,7 +48,6 @@ def prepared(path: Path, zone: tzinfo) -> Path:
     except sqlite3.Error as err:
         remedy = "Restore it from a copy, or move it away to start anew"
         raise _refused(path, f"the file is damaged or no SQLite file ({err})", remedy) from err
-    return path
 
 
 def new_file(path: Path, zone: tzinfo) -> None:

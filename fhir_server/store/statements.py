@@ -6,6 +6,8 @@ from typing import Any
 
 from sqlalchemy import (
     ClauseElement,
+    ColumnElement,
+    and_,
     bindparam,
     delete,
     func,
@@ -37,13 +39,37 @@ def newest() -> ClauseElement:
     ).where(resource.c.type == _at("type"), resource.c.id == _at("id"))
 
 
-def older() -> ClauseElement:
-    """Versions before the newest, newest first."""
-    return (
-        select(history.c.version, history.c.updated, history.c.method, history.c.body)
-        .where(history.c.resource == _at("key"), history.c.version < _at("before"))
-        .order_by(history.c.version.desc())
-        .limit(_at("limit"))
+def older(about: frozenset[str] = frozenset()) -> ClauseElement:
+    """Versions before the newest, newest first, from a span of time."""
+    found = select(history.c.version, history.c.updated, history.c.method, history.c.body)
+    return found.where(_among_older(about)).order_by(history.c.version.desc()).limit(_at("limit"))
+
+
+def count_older(about: frozenset[str]) -> ClauseElement:
+    return select(func.count()).select_from(history).where(_among_older(about))
+
+
+def _among_older(about: frozenset[str]) -> ColumnElement[bool]:
+    wanted = [history.c.resource == _at("key"), history.c.version < _at("before")]
+    if "since" in about:
+        wanted.append(history.c.updated >= _at("since"))
+    if "until" in about:
+        wanted.append(history.c.updated <= _at("until"))
+    if "current" in about:
+        wanted.append(replaced() > _at("current"))
+    return and_(*wanted)
+
+
+def replaced() -> ColumnElement[int]:
+    """When an old version was replaced: by an old one, too, or by the newest."""
+    later = history.alias()
+    old = select(later.c.updated).where(
+        later.c.resource == history.c.resource,
+        later.c.version == history.c.version + literal_column("1"),
+    )
+    newest = select(resource.c.updated).where(resource.c.key == history.c.resource)
+    return func.coalesce(
+        old.correlate(history).scalar_subquery(), newest.correlate(history).scalar_subquery()
     )
 
 
@@ -141,7 +167,7 @@ def update_resource() -> ClauseElement:
 
 def keep_history() -> ClauseElement:
     """The newest version as an old one."""
-    columns = ("resource", "version", "updated", "method", "body")
+    columns = ("resource", "version", "updated", "method", "body", "type")
     own = [resource.c.key, *(resource.c[column] for column in columns[1:])]
     return insert(history).from_select(columns, select(*own).where(resource.c.key == _at("key")))
 
@@ -174,13 +200,6 @@ def last_row() -> ClauseElement:
     own = application_row.c
     found = select(own.seq, own.kind, own.key, own.at, own.data, own.settled)
     return found.where(own.kind == _at("kind")).order_by(own.seq.desc()).limit(_at("limit"))
-
-
-def last_seq() -> ClauseElement:
-    own = application_row.c
-    return select(func.coalesce(func.max(own.seq), literal_column("0"))).where(
-        own.kind == _at("kind")
-    )
 
 
 def insert_row() -> ClauseElement:

@@ -28,7 +28,7 @@ from sqlalchemy import (
 
 from fhir_server.search.request import COLUMNS
 
-HEAD: Final = "0001"  # the newest migration
+HEAD: Final = "0003"  # the newest migration
 APPLICATION_ID: Final = 0x4C544653  # "LTFS": marks an SQLite file as a store of ours
 
 # Order by code point, as Python does, whatever the language of the database.
@@ -79,7 +79,9 @@ history: Final = Table(
     Column("updated", BigInteger, nullable=False),
     Column("method", Words, nullable=False),
     Column("body", LargeBinary, nullable=False),
+    Column("type", Integer, nullable=False),
     PrimaryKeyConstraint("resource", "version"),
+    Index("history_by_time", "type", "updated", "resource", "version"),
 )
 application_row: Final = Table(
     "application_row",
@@ -108,14 +110,50 @@ _CELLS: Final[dict[str, dict[str, Any]]] = {
     "date": {"high": BigInteger, "low": BigInteger},
     "reference": {"target": Words, "type": Integer},
     "number": {"high": Double, "low": Double},
-    "quantity": {"high": Double, "low": Double, "code": Words, "system": Integer},
+    "quantity": {
+        "high": Double,
+        "low": Double,
+        "code": Words,
+        "system": Integer,
+        "unit": Words,
+        "canonical": Integer,
+        "canonical_high": Double,
+        "canonical_low": Double,
+    },
     "uri": {"value": Words},
+    "composite": {
+        "code": Words,
+        "high": Double,
+        "code2": Words,
+        "system": Integer,
+        "system2": Integer,
+        "low": Double,
+        "unit": Words,
+        "canonical": Integer,
+        "high2": Double,
+        "low2": Double,
+    },
+    "position": dict.fromkeys(COLUMNS["position"], Double),
 }
-NAMED: Final = frozenset({"system", "type"})  # columns that hold the number of a name
+# The indexes of tables that have other columns to search by than their first.
+_SEARCHED: Final[dict[str, dict[str, tuple[str, ...]]]] = {
+    "quantity": {
+        "search": ("high", "resource", "low", "code", "system", "unit"),
+        "canonical": ("canonical", "canonical_high", "resource", "canonical_low"),
+    },
+    "composite": {
+        "search": (
+            *("code", "high", "code2", "resource", "system", "system2", "low", "unit"),
+            *("high2", "low2"),
+        ),
+        "canonical": ("code", "canonical", "high2", "resource", "system", "low2"),
+    },
+}
 
 
 def _index_table(table: str) -> Table:
     columns = COLUMNS[table]
+    searched = _SEARCHED.get(table, {"search": (columns[0], "resource", *columns[1:])})
     return Table(
         f"index_{table}",
         metadata,
@@ -124,7 +162,10 @@ def _index_table(table: str) -> Table:
         *(Column(column, _CELLS[table][column], nullable=False) for column in columns),
         Column("resource", Key, nullable=False),
         PrimaryKeyConstraint("resource", "parameter", *columns),
-        Index(f"index_{table}_search", "parameter", columns[0], "resource", *columns[1:]),
+        *(
+            Index(f"index_{table}_{name_}", "parameter", *order)
+            for name_, order in searched.items()
+        ),
         sqlite_with_rowid=False,
     )
 

@@ -20,6 +20,7 @@ from fhir_server.store.port import (
     Document,
     Found,
     NewRow,
+    Row,
     Version,
     Visibility,
     whole_milliseconds,
@@ -43,10 +44,15 @@ class SqlWriter(SqlReader):
     """One piece of work; reads what it has written."""
 
     def __init__(
-        self, database: Database, connection: Connection, visibility: Visibility = ALL
+        self,
+        database: Database,
+        connection: Connection,
+        tails: dict[str, Row],
+        visibility: Visibility = ALL,
     ) -> None:
+        """`tails` are the last application rows as this transaction sees them, by kind."""
         super().__init__(database, lambda snapshot: nullcontext(connection), visibility)
-        self._connection = connection
+        self._connection, self._tails = connection, tails
         self._next_key = 0
 
     def put(self, document: Document, *, id_: str, method: str, at: datetime) -> Version:
@@ -139,16 +145,23 @@ class SqlWriter(SqlReader):
 
     # ---- application rows ------------------------------------------------------------------------
     def append(self, kind: str, key: str, data: bytes, *, at: datetime) -> int:
-        statement = self._sql.form(statements.last_seq)
-        seq = self._connection.execute(statement.sql, (kind,)).fetchone()[0] + 1
-        when = microseconds(at.astimezone(UTC))
-        row = {"kind": kind, "seq": seq, "key": key, "at": when, "settled": 0, "data": data}
-        self._do(statements.insert_row, **row)
-        return seq
+        last, at = self.last_row(kind), at.astimezone(UTC)
+        row = Row(1 if last is None else last.seq + 1, kind, key, at, data)
+        cells: dict[str, Any] = {"kind": kind, "seq": row.seq, "key": key, "data": data}
+        self._do(statements.insert_row, at=microseconds(at), settled=0, **cells)
+        self._tails[kind] = row
+        return row.seq
+
+    def last_row(self, kind: str) -> Row | None:
+        known = self._tails.get(kind)
+        if known is None and (known := super().last_row(kind)) is not None:
+            self._tails[kind] = known
+        return known
 
     def settle(self, kind: str, seqs: Sequence[int]) -> None:
         for seq in seqs:
             self._do(statements.settle, of=kind, number=seq)
+        self._tails.pop(kind, None)
 
     # ---- bulk ------------------------------------------------------------------------------------
     def load(self, documents: Iterable[Document], rows: Iterable[NewRow], at: datetime) -> int:

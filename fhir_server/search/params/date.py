@@ -7,7 +7,7 @@ without one. A period without an end has none (`LATEST`).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
 from typing import Any, Final
@@ -84,7 +84,7 @@ def _offset(text: str | None, zone: tzinfo) -> tzinfo:
 
 # ---- index side ---------------------------------------------------------------------------------
 
-Cells = Iterable[tuple[str, tuple[int, int]]]
+Cells = Sequence[tuple[str, tuple[int, int]]]
 
 
 def _date(value: Any, zone: tzinfo) -> Cells:
@@ -143,9 +143,9 @@ def match(parameter: str, modifier: str, values: Sequence[str], reading: Reading
     return Match("date", parameter, tuple(found))
 
 
-def alternatives(value: str, reading: Reading) -> tuple[Alternative, ...]:
+def alternatives(value: str, reading: Reading, *, touching: bool = True) -> tuple[Alternative, ...]:
     prefix, a, b = query_interval(value, reading)
-    return meets(prefix, a, b)
+    return meets(prefix, a, b, touching=touching)
 
 
 def query_interval(value: str, reading: Reading) -> tuple[str, int, int]:

@@ -19,9 +19,22 @@ def prefixed(text: str) -> tuple[str, str]:
     return (text[:2], text[2:]) if text[:2] in PREFIXES else ("eq", text)
 
 
-def meets(prefix: str, a: Cell, b: Cell) -> tuple[Alternative, ...]:
-    inside = (Check("high", ">=", a), Check("high", "<=", b), Check("low", ">=", a))
-    above, below = (Check("high", ">", b),), (Check("low", "<", a),)
+def meets(
+    prefix: str,
+    a: Cell,
+    b: Cell,
+    high: str = "high",
+    low: str = "low",
+    *,
+    touching: bool = False,
+) -> tuple[Alternative, ...]:
+    """`high` and `low` are the columns that hold the ends of a row.
+
+    `touching`: ge and le also find a row that has only its end in the query's interval, as HAPI,
+    Blaze and others answer for dates; the letter of the specification leaves it out.
+    """
+    inside = (Check(high, ">=", a), Check(high, "<=", b), Check(low, ">=", a))
+    above, below = (Check(high, ">", b),), (Check(low, "<", a),)
     match prefix:
         case "eq":
             return (inside,)
@@ -32,12 +45,12 @@ def meets(prefix: str, a: Cell, b: Cell) -> tuple[Alternative, ...]:
         case "lt":
             return (below,)
         case "ge":
-            return (above, inside)
+            return ((Check(high, ">=", a),),) if touching else (above, inside)
         case "le":
-            return (below, inside)
+            return ((Check(low, "<=", b),),) if touching else (below, inside)
         case "sa":
-            return ((Check("high", ">", b), Check("low", ">", b)),)
+            return ((Check(high, ">", b), Check(low, ">", b)),)
         case "eb":
-            return ((Check("high", "<", a),),)
+            return ((Check(high, "<", a),),)
         case _:  # ap: the intervals, of which the caller has widened one, overlap
-            return ((Check("high", ">=", a), Check("low", "<=", b)),)
+            return ((Check(high, ">=", a), Check(low, "<=", b)),)

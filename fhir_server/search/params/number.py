@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import tzinfo
 from decimal import Decimal
 from typing import Any, Final
@@ -33,12 +34,12 @@ def number(value: Any) -> float | None:
         return math.inf if value > 0 else -math.inf
 
 
-def _point(value: Any, zone: tzinfo) -> Iterable[tuple[str, tuple[float, float]]]:
+def _point(value: Any, zone: tzinfo) -> Sequence[tuple[str, tuple[float, float]]]:
     point = number(value)
     return () if point is None else (("number", (point, point)),)
 
 
-def _range(value: Any, zone: tzinfo) -> Iterable[tuple[str, tuple[float, float]]]:
+def _range(value: Any, zone: tzinfo) -> Sequence[tuple[str, tuple[float, float]]]:
     low, high = limits(value)
     return () if low is None and high is None else (("number", _open(low, high)),)
 
@@ -60,27 +61,49 @@ INDEX: Final[Mapping[str, Any]] = {"integer": _point, "decimal": _point, "Range"
 
 
 def match(parameter: str, modifier: str, values: Sequence[str], reading: Reading) -> Match:
-    found = [one for value in values for one in alternatives(unescaped(value))]
+    found = [one for value in values for one in alternatives(value, reading)]
     return Match("number", parameter, tuple(found))
 
 
-def alternatives(text: str) -> tuple[Alternative, ...]:
-    prefix, written = prefixed(text)
-    if not _NUMBER.fullmatch(written):
-        raise BadValue(
-            f"{written!r} is not a number; write 5.4 or -1.5e3, with one of the prefixes "
-            "eq ne gt lt ge le sa eb ap before it or none"
-        )
-    value = Decimal(written)
-    if prefix in _EXACT:
-        return meets(prefix, float(value), float(value))
-    if prefix == "ap":
-        margin = abs(value) / 10
-        return meets(prefix, float(value - margin), float(value + margin))
-    margin = _half_step(value)
-    # The interval is half-open: its last number is the one before the upper end.
-    above = math.nextafter(float(value + margin), -math.inf)
-    return meets(prefix, float(value - margin), above)
+def alternatives(value: str, reading: Reading) -> tuple[Alternative, ...]:
+    return Written.of(unescaped(value)).meets()
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A number of a query: its prefix and the interval [low, high) or [low, high] it stands for."""
+
+    prefix: str
+    low: Decimal
+    high: Decimal
+
+    @classmethod
+    def of(cls, text: str) -> Written:
+        prefix, written = prefixed(text)
+        if not _NUMBER.fullmatch(written):
+            raise BadValue(
+                f"{written!r} is not a number; write 5.4 or -1.5e3, with one of the prefixes "
+                "eq ne gt lt ge le sa eb ap before it or none"
+            )
+        value = Decimal(written)
+        if prefix in _EXACT:
+            margin = Decimal(0)
+        else:
+            margin = abs(value) / 10 if prefix == "ap" else _half_step(value)
+        return cls(prefix, value - margin, value + margin)
+
+    def meets(
+        self,
+        convert: Callable[[Decimal], float] = float,
+        high: str = "high",
+        low: str = "low",
+    ) -> tuple[Alternative, ...]:
+        """The rows, in the unit that `convert` leads to, that have this number."""
+        a, b = convert(self.low), convert(self.high)
+        if self.prefix in ("eq", "ne"):
+            # The interval is half-open: its last number is the one before the upper end.
+            b = math.nextafter(b, -math.inf)
+        return meets(self.prefix, a, b, high, low)
 
 
 def _half_step(value: Decimal) -> Decimal:

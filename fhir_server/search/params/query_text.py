@@ -6,12 +6,18 @@ https://hl7.org/fhir/R4/search.html#escaping
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
-from typing import Final
+from typing import Final, TypeAlias
+
+from fhir_profiles.definitions.tables import SearchParameter, search_parameters
+from fhir_profiles.terminology.catalogue import Terminology, shipped
 
 MAX_CELL: Final = 240  # characters of a text in an index; PostgreSQL keeps at most 2.7 kB a row
 KEPT: Final = 200
+
+Definitions: TypeAlias = Callable[[str], Mapping[str, SearchParameter]]
 
 
 class BadValue(ValueError):
@@ -20,12 +26,26 @@ class BadValue(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How values are read: dates without a zone, references to this server, "about now"."""
+    """How values are read: dates without a zone, references to this server, "about now".
+
+    `terminology` answers what is in a value set or below a code; None: what R4 and we define.
+    `definitions` has the parameters of a type by code, for those that are made of others.
+    """
 
     zone: tzinfo = UTC
     base: str | None = None
     now: datetime | None = None
     targets: tuple[str, ...] = field(default=())
+    terminology: Terminology | None = None
+    definitions: Definitions = search_parameters
+
+    def known(self) -> Terminology:
+        return shipped() if self.terminology is None else self.terminology
+
+    def parameter(self, full_name: str) -> SearchParameter:
+        """The definition of ``Type.code``."""
+        type_, _, code = full_name.partition(".")
+        return self.definitions(type_)[code]
 
 
 def split(text: str, sign: str) -> list[str]:

@@ -8,7 +8,7 @@ is how a reference that is no more than an identifier is found.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import tzinfo
 from functools import cache, lru_cache
 from typing import Any, Final
@@ -17,7 +17,7 @@ from fhir_profiles.definitions.tables import resource_types
 from fhir_server.search.params import token
 from fhir_server.search.params.query_text import BadValue, Reading, cell, unescaped
 from fhir_server.search.params.uri import spellings
-from fhir_server.search.request import Alternative, Check, Match
+from fhir_server.search.request import Alternative, Cell, Check, Match
 
 MODIFIERS: Final = ("identifier", "[type]")
 _RELATIVE: Final = re.compile(
@@ -40,31 +40,33 @@ def target(text: str) -> tuple[str, str]:
 
 # ---- index side ---------------------------------------------------------------------------------
 
-Cells = Iterator[tuple[str, tuple[str, str]]]
+Cells = Sequence[tuple[str, tuple[Cell, ...]]]
 
 
 def _reference(value: Any, zone: tzinfo) -> Cells:
     if not isinstance(value, dict):
-        return
+        return ()
     literal, type_ = value.get("reference"), value.get("type")
     type_ = type_ if isinstance(type_, str) else ""
     where, shown = target(literal) if isinstance(literal, str) and literal else ("", "")
-    yield "reference", (where, shown or cell(type_))
-    yield from token.identifier(value.get("identifier"), zone)
+    own = ("reference", (where, shown or cell(type_)))
+    return (own, *token.identifier(value["identifier"], zone)) if "identifier" in value else (own,)
 
 
 def _canonical(value: Any, zone: tzinfo) -> Cells:
-    if isinstance(value, str):
-        for text in spellings(value):
-            yield "reference", target(text)
+    if not isinstance(value, str):
+        return ()
+    return [("reference", target(text)) for text in spellings(value)]
 
 
 def _resource(value: Any, zone: tzinfo) -> Cells:
     """A resource that stands where others have a reference to it (Bundle.entry)."""
-    if isinstance(value, dict):
-        type_, id_ = value.get("resourceType"), value.get("id")
-        if isinstance(type_, str) and isinstance(id_, str):
-            yield "reference", (cell(id_), cell(type_))
+    type_, id_ = (
+        (value.get("resourceType"), value.get("id")) if isinstance(value, dict) else (None, None)
+    )
+    if not isinstance(type_, str) or not isinstance(id_, str):
+        return ()
+    return [("reference", (cell(id_), cell(type_)))]
 
 
 INDEX: Final[Mapping[str, Any]] = {
@@ -79,8 +81,8 @@ INDEX: Final[Mapping[str, Any]] = {
 def only(type_: str) -> Any:
     """Index side behind ``where(resolve() is Type)``: that type, or one that does not show."""
 
-    def index(value: Any, zone: tzinfo) -> Iterable[tuple[str, tuple[str, str]]]:
-        rows = list(_reference(value, zone))
+    def index(value: Any, zone: tzinfo) -> Cells:
+        rows = _reference(value, zone)
         return rows if rows and rows[0][1][1] in (type_, "") else ()
 
     return index
@@ -94,6 +96,10 @@ def match(parameter: str, modifier: str, values: Sequence[str], reading: Reading
         return Match("token", parameter, tuple(token.alternative(value) for value in values))
     found = tuple(_alternative(unescaped(value), modifier, reading) for value in values)
     return Match("reference", parameter, found)
+
+
+def alternatives(value: str, reading: Reading) -> Sequence[Alternative]:
+    return (_alternative(unescaped(value), "", reading),)
 
 
 def _alternative(text: str, modifier: str, reading: Reading) -> Alternative:

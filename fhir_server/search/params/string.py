@@ -7,7 +7,7 @@ Nguyễn Văn An whether its parts stand in `text` or in `family` and `given`.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import tzinfo
 from functools import lru_cache
 from typing import Any, Final
@@ -32,7 +32,7 @@ def folded(text: str) -> str:
 
 # ---- index side ---------------------------------------------------------------------------------
 
-Cells = Iterable[tuple[str, tuple[str, str]]]
+Cells = Sequence[tuple[str, tuple[str, str]]]
 
 
 def _row(text: str) -> tuple[str, tuple[str, str]]:
@@ -74,15 +74,27 @@ INDEX: Final[Mapping[str, Any]] = {
 
 
 def match(parameter: str, modifier: str, values: Sequence[str], reading: Reading) -> Match:
-    found: list[Alternative] = []
-    for value in values:
-        text = unescaped(value)
-        plain = folded(text)
-        if not plain:
-            raise BadValue("a blank text would match everything; give at least one letter")
-        if modifier == "exact":
-            found.append((Check("value", "=", cell(plain)), Check("exact", "=", cell(text))))
-        else:  # an index knows the beginning of a long text only
-            op: Operator = "contains" if modifier == "contains" else "starts"
-            found.append((Check("value", op, cell(plain)[:KEPT]),))
+    exact = modifier == "exact"
+    found = [_exactly(value) if exact else _partly(value, modifier) for value in values]
     return Match("string", parameter, tuple(found))
+
+
+def alternatives(value: str, reading: Reading) -> Sequence[Alternative]:
+    return (_partly(value),)
+
+
+def _partly(value: str, modifier: str = "") -> Alternative:
+    op: Operator = "contains" if modifier == "contains" else "starts"
+    # an index knows the beginning of a long text only
+    return (Check("value", op, cell(_plain(value))[:KEPT]),)
+
+
+def _exactly(value: str) -> Alternative:
+    return Check("value", "=", cell(_plain(value))), Check("exact", "=", cell(unescaped(value)))
+
+
+def _plain(value: str) -> str:
+    plain = folded(unescaped(value))
+    if not plain:
+        raise BadValue("a blank text would match everything; give at least one letter")
+    return plain

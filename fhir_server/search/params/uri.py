@@ -23,7 +23,7 @@ def spellings(value: str) -> Iterable[str]:
     return dict.fromkeys((cell(value), cell(value.partition("|")[0])))
 
 
-def _uri(value: Any, zone: tzinfo) -> Iterable[tuple[str, tuple[str]]]:
+def _uri(value: Any, zone: tzinfo) -> Sequence[tuple[str, tuple[str]]]:
     if not isinstance(value, str):
         return ()
     return [("uri", (text,)) for text in spellings(value)]
@@ -39,9 +39,15 @@ def match(parameter: str, modifier: str, values: Sequence[str], reading: Reading
     return Match("uri", parameter, tuple(found))
 
 
-def _alternatives(text: str, modifier: str) -> Iterable[Alternative]:
+def alternatives(value: str, reading: Reading) -> Sequence[Alternative]:
+    return _alternatives(unescaped(value), "")
+
+
+def _alternatives(text: str, modifier: str) -> Sequence[Alternative]:
     if not text:
         raise BadValue("a uri is missing")
+    if modifier and text[:4].lower() == "urn:":
+        raise BadValue(f"{text!r} is a URN, which has no path; without :{modifier} it is compared")
     if modifier == "below":
         return [(Check("value", "starts", cell(text)[:KEPT]),)]
     if modifier == "above":

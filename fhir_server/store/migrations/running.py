@@ -6,10 +6,12 @@ import sqlite3
 from pathlib import Path
 from typing import Final
 
+from sqlalchemy import Connection
+
 from fhir_server.store.tables import HEAD
 
 FOLDER: Final = Path(__file__).parent
-REVISIONS: Final = ("", HEAD)  # what can be brought up to date, oldest first
+REVISIONS: Final = ("", "0001", "0002", HEAD)  # what can be brought up to date, oldest first
 
 
 def upgrade(connection: sqlite3.Connection) -> None:
@@ -22,12 +24,18 @@ def upgrade(connection: sqlite3.Connection) -> None:
         migrate(open_)
 
 
-def migrate(connection: object) -> None:
-    """Runs them on a SQLAlchemy connection."""
+def migrate(connection: Connection) -> None:
+    """Runs them on a SQLAlchemy connection.
+
+    What index rows say is for the code of today: in a store that has resources they are made anew.
+    """
     from alembic import command
     from alembic.config import Config
+
+    from fhir_server.store.reindexing import reindex
 
     config = Config()
     config.set_main_option("script_location", str(FOLDER))
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
+    reindex(connection)

@@ -5,6 +5,8 @@ import pytest
 from fhir_server.search.params.date import LATEST, interval
 from tests.fhir_server.store.stores import ZONE, ids
 
+pytestmark = pytest.mark.spec("search.html#date")
+
 
 def observation(id_, **effective):
     return {"resourceType": "Observation", "id": id_, "status": "final", "code": {}, **effective}
@@ -64,7 +66,7 @@ ROWS = [
     ("Observation?date=lt2024-05-31", "year month"),
     ("Observation?date=lt2024-06-01", "year month day evening"),
     # ge, le: or it is within
-    ("Observation?date=ge2024-05-31", "year day evening night seven"),
+    ("Observation?date=ge2024-05-31", "year month day evening night seven"),
     ("Observation?date=ge2024-06-15", "year seven"),
     ("Observation?date=le2024-05", "year month day evening"),
     ("Observation?date=le2024-05-31", "year month day evening"),

@@ -4,6 +4,10 @@ from decimal import Decimal
 
 import pytest
 
+from fhir_server.search.params.number import Written
+
+pytestmark = pytest.mark.spec("search.html#number")
+
 
 def risk(id_, *probabilities):
     return {
@@ -90,9 +94,7 @@ def test_number(find, query, expected):
 )
 def test_ranges_of_the_specification(written, low, high):
     """The lower end of a range belongs to it, the upper one does not."""
-    from fhir_server.search.params.number import alternatives
-
-    (alternative,) = alternatives(written)
+    (alternative,) = Written.of(written).meets()
     values = {(check.column, check.op): check.value for check in alternative}
     assert values["low", ">="] == float(Decimal(low))
     assert values["high", "<="] < float(Decimal(high))

@@ -2,6 +2,8 @@
 
 import pytest
 
+pytestmark = pytest.mark.spec("search.html#quantity")
+
 UCUM = "http://unitsofmeasure.org"
 
 

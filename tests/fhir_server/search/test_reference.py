@@ -4,6 +4,8 @@ import pytest
 
 from tests.fhir_server.store.stores import ids
 
+pytestmark = pytest.mark.spec("search.html#reference")
+
 MRN = "https://lienthong.example/fhir/sid/mrn/01001"
 
 

@@ -8,6 +8,8 @@ from fhir_profiles.outcomes import FhirError
 from fhir_server.search.request import CURSOR
 from tests.fhir_server.store.stores import AT, opened, put, search
 
+pytestmark = pytest.mark.spec("search.html#return")
+
 
 def observation(id_, code, patient, **members):
     return {

@@ -2,6 +2,8 @@
 
 import pytest
 
+pytestmark = pytest.mark.spec("search.html#string")
+
 LONG = "x" * 500
 
 

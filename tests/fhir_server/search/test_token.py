@@ -2,6 +2,8 @@
 
 import pytest
 
+pytestmark = pytest.mark.spec("search.html#token")
+
 CCCD, MRN = "http://fhir.hl7.org.vn/core/sid/cccd", "https://lienthong.example/fhir/sid/mrn/01001"
 LOINC = "http://loinc.org"
 

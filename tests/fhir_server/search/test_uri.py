@@ -2,6 +2,10 @@
 
 import pytest
 
+from fhir_profiles.outcomes import FhirError
+
+pytestmark = pytest.mark.spec("search.html#uri")
+
 
 def value_set(id_, **members):
     return {"resourceType": "ValueSet", "id": id_, "status": "active", **members}
@@ -34,7 +38,6 @@ ROWS = [
     ("ValueSet?url:below=http://acme.org/", "root deep sibling"),
     ("ValueSet?url:above=http://acme.org/fhir/ValueSet/123/_history/5", "root deep"),
     ("ValueSet?url:above=http://acme.org/fhir", "root"),
-    ("ValueSet?url:above=urn:oid:1.2.3", "urn"),
     ("ValueSet?url:missing=true", "none"),
     ("Patient?_profile=http://x/StructureDefinition/p", "profiled"),
     ("Patient?_profile=http://x/StructureDefinition/p|1.0", "profiled"),
@@ -49,3 +52,10 @@ ROWS = [
 @pytest.mark.parametrize(("query", "expected"), ROWS, ids=[row[0] for row in ROWS])
 def test_uri(find, query, expected):
     assert find(query) == expected
+
+
+@pytest.mark.parametrize("modifier", ["above", "below"])
+def test_a_urn_has_no_path(find, modifier):
+    with pytest.raises(FhirError, match=f"url:{modifier}: 'urn:oid:1.2.3' is a URN") as refused:
+        find(f"ValueSet?url:{modifier}=urn:oid:1.2.3")
+    assert refused.value.status == 400

@@ -38,6 +38,8 @@ NUMBERS = ["0", "-1", "7.5", "7.50", "7.45", "100", "1e2", "0.001", "99.5"]
 IDS = ["1", "A", "a"]
 URIS = ["http://x/p", "http://x/p|1", "http://x/", "http://x/p/q", "urn:x"]
 UNITS = ["mg", "mmol/L"]
+BASE = "http://here/fhir"
+MEMBERS = ["Observation/", "Observation/", f"{BASE}/Observation/", "http://other/fhir/Observation/"]
 
 
 def optional(strategy):
@@ -112,6 +114,11 @@ observation = described(
     effectivePeriod=optional(period),
     valueQuantity=optional(quantity),
     component=few(described(code=concept, valueQuantity=optional(quantity))),
+    hasMember=few(
+        described(
+            reference=st.sampled_from([f"{start}{id_}" for start in MEMBERS for id_ in IDS]),
+        )
+    ),
 )
 group = described(
     resourceType=st.just("Group"), id=st.sampled_from(IDS), identifier=few(identifier)
@@ -171,10 +178,21 @@ patient_pairs = st.one_of(
     pair("birthdate", date_values),
     pair("gender gender:not", st.sampled_from(["male", "female", "male,female"])),
     pair("deceased", missing),
-    pair("_profile _profile:below _profile:above", uri_values),
+    pair("_profile", uri_values),
+    pair("_profile:below _profile:above", st.sampled_from(URIS[:-1])),
     pair("link link:Patient", st.sampled_from(IDS)),
     pair("name:missing identifier:missing birthdate:missing link:missing _tag:missing", missing),
     pair("_id", id_values),
+    # what refers to patients, through more than one reference
+    pair(
+        "_has:Observation:subject:code _has:Observation:patient:code:not "
+        "_has:Observation:patient:_has:Observation:has-member:code "
+        "_has:Observation:patient:has-member.code",
+        token_values,
+    ),
+    pair("_has:Patient:link:name link.name link.link.name link:Patient.link.given", word_values),
+    pair("_has:Observation:subject:date link._has:Observation:patient:date", date_values),
+    pair("_has:Observation:patient:date:missing", missing),
 )
 observation_pairs = st.one_of(
     pair(
@@ -190,6 +208,11 @@ observation_pairs = st.one_of(
     pair("patient.identifier:not", token_values),
     pair("patient.birthdate", date_values),
     pair("patient._id", id_values),
+    pair("patient.link.name has-member.patient.name", word_values),
+    pair("has-member.code has-member.has-member.code:not", token_values),
+    pair("_has:Observation:has-member:code patient._has:Observation:patient:code", token_values),
+    pair("_has:Observation:has-member:patient.birthdate", date_values),
+    pair("has-member:missing", missing),
     pair("code:missing subject:missing date:missing patient.name:missing", missing),
     pair("_lastUpdated", st.sampled_from(["2025-03-01", "gt2025-03-01T08:00:00Z", "lt2026"])),
 )
@@ -212,19 +235,48 @@ queries = st.one_of(
         "Patient",
         patient_pairs,
         ["name", "birthdate", "_id", "identifier", "_lastUpdated", "link"],
-        [("_include", "Patient:link"), ("_revinclude", "Observation:subject")],
+        [
+            ("_include", "Patient:link"),
+            ("_include:iterate", "Patient:link"),
+            ("_include:iterate", "*"),
+            ("_revinclude", "Observation:subject"),
+            ("_revinclude", "Observation:*"),
+            ("_revinclude:iterate", "*"),
+        ],
     ),
     query(
         "Observation",
         observation_pairs,
         ["date", "code", "value-quantity", "subject", "_lastUpdated"],
-        [("_include", "Observation:subject"), ("_include", "Observation:subject:Group")],
+        [
+            ("_include", "Observation:subject"),
+            ("_include", "Observation:subject:Group"),
+            ("_include", "Observation:*"),
+            ("_include:iterate", "Observation:has-member"),
+            ("_include:iterate", "Patient:link:Patient"),
+            ("_revinclude", "Observation:has-member"),
+            ("_revinclude:recurse", "Observation:has-member"),
+        ],
+    ),
+    query(
+        ("Patient", "Observation", "Group"),
+        st.one_of(
+            pair("_tag _tag:not", token_values),
+            pair("_id", id_values),
+            pair("_type", st.sampled_from(["Patient,Group", "Observation", "Group,Observation"])),
+            pair("_lastUpdated", st.sampled_from(["2025-03-01", "gt2025-03-01T08:00:00Z"])),
+            pair("_profile", uri_values),
+        ),
+        ["_id", "_lastUpdated", "_tag"],
+        [("_include", "*"), ("_revinclude:iterate", "Observation:subject")],
     ),
 )
 
 
 def asked(query, cursor=None):
     type_, pairs, sorts, includes, count = query
+    once = {name: (name, value) for name, value in pairs if name == "_type"}
+    pairs = [*(one for one in pairs if one[0] != "_type"), *once.values()]
     found = [*pairs, *includes, ("_count", str(count))]
     found += [("_sort", ",".join(sorts))] if sorts else []
     found += [(CURSOR, cursor)] if cursor else []
@@ -275,10 +327,10 @@ def pages(store, query):
     seen, cursor = [], None
     while True:
         type_, pairs = asked(query, cursor)
-        found = store.search(parse(type_, pairs, zone=ZONE))
+        found = store.search(parse(type_, pairs, zone=ZONE, base=BASE))
         matches = [(one.id, one.version, one.updated, one.body) for one in found.matches]
         included = [(one.type, one.id, one.version) for one in found.included]
-        seen.append((matches, included, found.total, found.next))
+        seen.append((matches, included, found.total, found.next, found.cut))
         if found.next is None:
             return seen
         cursor = found.next

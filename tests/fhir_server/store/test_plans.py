@@ -2,9 +2,11 @@
 
 import random
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 
+from fhir_server.search.compartments import within
 from fhir_server.store.port import ALL
 from fhir_server.store.searching import Searching
 from fhir_server.store.tables import INDEXES
@@ -85,7 +87,7 @@ KINDS = [
     ("Observation?subject=Patient/p1", "reference"),
     ("Observation?patient=p1,p2", "reference"),
     ("RiskAssessment?probability=0.02", "number"),
-    ("Observation?value-quantity=5|http://unitsofmeasure.org|mg", "quantity"),
+    ("Observation?value-quantity=5|http://units.example|mg", "quantity"),
     ("Observation?value-quantity=gt1990", "quantity"),
     ("Patient?_profile=http://x/1", "uri"),
     ("Patient?_profile:below=http://x/", "uri"),
@@ -125,6 +127,18 @@ NO_SCANS = [
     "Observation?code=c1&_include=Observation:subject&_count=2",
     "Patient?_id=p1&_revinclude=Observation:subject",
     "Observation?code:not=c1&patient=p1",
+    "Observation?patient.organization.partof.name=hue",
+    "Observation?patient.link.identifier=M5",
+    "Patient?_has:Observation:patient:value-quantity=5",
+    "Patient?_has:Observation:patient:value-quantity=gt1990&family=nguyen1",
+    "Patient?_has:Observation:patient:code=c1&identifier=M5",
+    "Patient?_has:Observation:patient:_has:Provenance:target:agent=Practitioner/a",
+    "Observation?patient._has:Observation:patient:value-quantity=5",
+    "Patient?_list=l1",
+    "Observation?code=c1&_include=*&_count=2",
+    "Observation?_id=o1&_include=Observation:subject&_include:iterate=Patient:link",
+    "Patient?_id=p1&_revinclude=*",
+    "Patient?_id=p1&_revinclude:iterate=Observation:has-member&_revinclude=Observation:subject",
 ]
 
 
@@ -144,6 +158,37 @@ def test_the_search_starts_where_there_is_least(store):
         page = next(steps for sql, steps in plans(store, f"Observation?{query}") if "body" in sql)
         start = next(step for step in page if "COVERING INDEX" in step and "parameter=?" in step)
         assert "index_reference_search" in start, page
+
+
+BOTH_WAYS = [
+    # few results have the value, so it starts at them and comes to the patients
+    ("Patient?_has:Observation:patient:value-quantity=5&gender:missing=true", "index_quantity"),
+    ("Patient?_has:Observation:patient:value-quantity=5&birthdate=ge1900", "index_quantity"),
+    # one patient has the identifier, so it starts there and asks for results of this one
+    ("Patient?_has:Observation:patient:status=final&identifier=M5", "index_token"),
+    ("Observation?patient.birthdate=ge1900&value-quantity=7", "index_quantity"),
+    ("Observation?patient.identifier=M7&status=final", "index_token"),
+]
+
+
+@pytest.mark.parametrize(("query", "table"), BOTH_WAYS, ids=[row[0] for row in BOTH_WAYS])
+def test_links_are_followed_from_the_selective_end(store, query, table):
+    page = next(steps for sql, steps in plans(store, query) if "body" in sql)
+    steps = [step for step in page if "_search (parameter=? AND " in step]
+    assert f"USING COVERING INDEX {table}_search" in steps[0], page
+
+
+def test_a_compartment_starts_from_its_references(store):
+    found = request("Observation")
+    inside = within("Patient", "p1", "Observation")
+    database = store._database
+    with database.lend(True) as connection:
+        explaining = Explaining(connection)
+        search = Searching(database, explaining, ALL, replace(found, conditions=(inside,)))
+        assert len(search.found().matches) == 10
+    page = next(steps for sql, steps in explaining.plans if "body" in sql)
+    assert any("COVERING INDEX index_reference_search (parameter=? AND target=?" in s for s in page)
+    assert not any("SCAN resource" in step for step in page), page
 
 
 # ---- rows ----------------------------------------------------------------------------------------

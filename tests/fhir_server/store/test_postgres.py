@@ -9,6 +9,7 @@ from sqlalchemy import create_engine, text
 
 from fhir_profiles.outcomes import FhirError
 from fhir_server.store.open import open_store
+from fhir_server.store.postgres_schema import TEMPLATE
 from tests.fhir_server.store.stores import AT, SERVER, ZONE, document, ids, opened, put, search
 from vietnam.datafiles import InputError
 
@@ -74,7 +75,7 @@ if SERVER:  # a test that is skipped would be a failed one in CI
     def test_a_copied_schema_has_all_indexes(tenant):
         opened("postgresql", None, tenant).close()
         count = "SELECT count(*) FROM pg_indexes WHERE schemaname = "
-        assert sql(f"{count}'{tenant}'") == sql(f"{count}'template.0001'") != [(0,)]
+        assert sql(f"{count}'{tenant}'") == sql(f"{count}'{TEMPLATE}'") != [(0,)]
 
     def test_writers_of_several_processes_take_turns(tenant):
         """Two stores stand for two processes: they share nothing but the server."""

@@ -7,6 +7,8 @@ from fhir_server.search.request import AnyOf
 from fhir_server.store.port import EVERYTHING, NOTHING, Visibility
 from tests.fhir_server.store.stores import AT, document, ids, put, request, search
 
+pytestmark = pytest.mark.spec("security.html#http")
+
 
 def only(*queries):
     """Resources that at least one of these searches finds."""

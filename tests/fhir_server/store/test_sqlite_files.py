@@ -98,7 +98,7 @@ def folder(path):
 
 
 REFUSED = [
-    (newer, r"a newer program wrote it \(tables 9999, this one knows 0001\)\. Use that program"),
+    (newer, rf"a newer program wrote it \(tables 9999, this one knows {HEAD}\)\. Use that program"),
     (foreign, r"this is no store of this program\. Move it away or name another folder"),
     (broken, r"damaged or no SQLite file .*\. Restore it from a copy, or move it away"),
     (damaged, r"damaged or no SQLite file"),

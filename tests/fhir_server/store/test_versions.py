@@ -7,6 +7,8 @@ import pytest
 
 from tests.fhir_server.store.stores import AT, document, ids, put, search
 
+pytestmark = pytest.mark.spec("http.html#versions")
+
 LATER = AT + timedelta(hours=1)
 PATIENT = {"resourceType": "Patient", "id": "1", "gender": "male"}
 
