@@ -7,13 +7,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
-import msgspec
-from starlette.types import Send
-
 from fhir_profiles import json_text
 from fhir_profiles.json_text import Tree
 from fhir_profiles.outcomes import Issue, outcome
-from fhir_server.negotiation import DEFAULT, FHIR_JSON, Format, etag
+from fhir_server.negotiation import etag
 from fhir_server.store.port import Version
 
 _DAYS: Final = "Mon Tue Wed Thu Fri Sat Sun".split()
@@ -62,28 +59,3 @@ def told(status: int, issues: Iterable[Issue]) -> Answer:
     """An answer that is nothing but an OperationOutcome."""
     said = outcome(issues)
     return Answer(status, tree=said, outcome=said)
-
-
-async def send_answer(
-    answer: Answer, send: Send, *, format_: Format = DEFAULT, head: bool, request_id: str
-) -> None:
-    """Puts the answer on the wire; `head` keeps the body back and says how long it is."""
-    body = answer.content()
-    if format_.pretty and not answer.media and body:
-        body = msgspec.json.format(body, indent=2)
-    headers = [(name.lower().encode(), _header(value)) for name, value in answer.headers.items()]
-    if body:
-        media = answer.media or f"{format_.media or FHIR_JSON}; charset=utf-8"
-        headers.append((b"content-type", _header(media)))
-    if body or answer.status not in (204, 304):
-        headers.append((b"content-length", b"%d" % len(body)))
-    headers.append((b"x-request-id", request_id.encode()))
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": b"" if head else body})
-
-
-def _header(value: str) -> bytes:
-    """A header is latin-1 and one line, whatever a resource says about itself."""
-    if "\r" in value or "\n" in value:
-        value = " ".join(value.splitlines())
-    return value.encode("latin-1", "replace")

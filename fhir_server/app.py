@@ -16,7 +16,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fhir_server.audit import AuditSink
 from fhir_server.audit_notes import Notes
-from fhir_server.call import Engine, OnWrite
+from fhir_server.briefly import Brief
+from fhir_server.call import Engine, OnWrite, Watcher
 from fhir_server.capabilities import Capabilities
 from fhir_server.clock import Clock
 from fhir_server.endpoint import Endpoint
@@ -24,14 +25,20 @@ from fhir_server.guard import Caller, Guard
 from fhir_server.interactions.bundle import bundle
 from fhir_server.interactions.conformance import capabilities as conformance
 from fhir_server.interactions.create import create
-from fhir_server.interactions.delete import delete
+from fhir_server.interactions.delete import delete, delete_conditional
 from fhir_server.interactions.history_instance import history_instance
+from fhir_server.interactions.history_of_many import history_system, history_type
 from fhir_server.interactions.operation import operation
+from fhir_server.interactions.patch import patch, patch_conditional
 from fhir_server.interactions.read import read
 from fhir_server.interactions.search import search, search_post
+from fhir_server.interactions.search_compartment import (
+    search_compartment,
+    search_compartment_post,
+)
+from fhir_server.interactions.search_system import search_system, search_system_post
 from fhir_server.interactions.update import update, update_conditional
 from fhir_server.interactions.vread import vread
-from fhir_server.not_supported import unsupported
 from fhir_server.openapi import describe
 from fhir_server.operations import Operation, Registry
 from fhir_server.options import Options
@@ -46,28 +53,29 @@ TABLE: Final = Table(
     {
         "/": {
             "POST": Interaction("transaction", bundle),
-            "GET": unsupported("search-system"),
+            "GET": Interaction("search-system", search_system, Runs.POOL),
         },
         "/metadata": {
             "GET": Interaction("capabilities", conformance, Runs.POOL, audited=False),
         },
-        "/_search": {"POST": unsupported("search-system")},
-        "/_history": {"GET": unsupported("history-system")},
-        "/${operation}": _OPERATIONS,
+        "/_search": {"POST": Interaction("search-system", search_system_post, Runs.POOL)},
+        "/_history": {"GET": Interaction("history-system", history_system, Runs.POOL)},
+        # A system operation may have something to end: DELETE [base]/$export-status?job=
+        "/${operation}": {**_OPERATIONS, "DELETE": _OPERATION},
         "/{type}": {
-            "GET": Interaction("search-type", search, Runs.POOL),
+            "GET": Interaction("search-type", search, Runs.BRIEF),
             "POST": Interaction("create", create),
             "PUT": Interaction("update", update_conditional),
-            "PATCH": unsupported("patch-conditional"),
-            "DELETE": unsupported("delete-conditional"),
+            "PATCH": Interaction("patch", patch_conditional),
+            "DELETE": Interaction("delete", delete_conditional),
         },
         "/{type}/_search": {"POST": Interaction("search-type", search_post, Runs.POOL)},
-        "/{type}/_history": {"GET": unsupported("history-type")},
+        "/{type}/_history": {"GET": Interaction("history-type", history_type, Runs.POOL)},
         "/{type}/${operation}": _OPERATIONS,
         "/{type}/{id}": {
             "GET": Interaction("read", read, Runs.INLINE),
             "PUT": Interaction("update", update),
-            "PATCH": unsupported("patch"),
+            "PATCH": Interaction("patch", patch),
             "DELETE": Interaction("delete", delete),
         },
         "/{type}/{id}/_history": {
@@ -75,7 +83,12 @@ TABLE: Final = Table(
         },
         "/{type}/{id}/${operation}": _OPERATIONS,
         "/{type}/{id}/_history/{version}": {"GET": Interaction("vread", vread, Runs.INLINE)},
-        "/{type}/{id}/{compartment}": {"GET": unsupported("search-compartment")},
+        "/{type}/{id}/{compartment}": {
+            "GET": Interaction("search-compartment", search_compartment, Runs.POOL)
+        },
+        "/{type}/{id}/{compartment}/_search": {
+            "POST": Interaction("search-compartment", search_compartment_post, Runs.POOL)
+        },
     }
 )
 
@@ -88,15 +101,17 @@ class FhirApp(FastAPI):
     text of the error, which may name a patient.
     """
 
-    def __init__(self, endpoint: Endpoint, **described: Any) -> None:
+    def __init__(self, endpoint: Endpoint, websocket: ASGIApp | None, **described: Any) -> None:
         super().__init__(**described)
-        self._endpoint = endpoint
+        self._endpoint, self._websocket = endpoint, websocket
         self.router.routes.clear()
         self.router.default = self._http_only
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and not self.user_middleware:
             await self._endpoint(scope, receive, send)
+        elif scope["type"] == "websocket" and self._websocket is not None:
+            await self._websocket(scope, receive, send)
         else:
             await super().__call__(scope, receive, send)
 
@@ -117,13 +132,16 @@ def create_fhir_app(
     clock: Clock,
     base_url: Callable[[Request], str] | str,
     on_write: OnWrite | None = None,
+    watcher: Watcher | None = None,
+    websocket: ASGIApp | None = None,
     options: Options | None = None,
 ) -> FhirApp:
     """A FHIR server as an ASGI application, to be put somewhere with `mounted`.
 
     `store_for` gives the store that a caller sees. `base_url` is the address that clients know this
     server by. `on_write` is called in the write transaction for every resource that is created,
-    updated or deleted (then with an empty tree); what it raises undoes the transaction.
+    updated or deleted (then with an empty tree); what it raises undoes the transaction. `watcher`
+    (subscriptions) is told the same and by whom, and woken after the commit.
     """
     options = options or Options()
     engine = Engine(
@@ -136,13 +154,16 @@ def create_fhir_app(
         clock=clock,
         base_url=base_url,
         on_write=on_write,
+        watcher=watcher,
         options=options,
         table=TABLE,
-        pages=Pages(options.open_pages),
+        pages=Pages(),
+        brief=Brief(options.page_size),
         pool=options.pool or ThreadPoolExecutor(options.workers, "fhir"),
     )
     app = FhirApp(
         Endpoint(engine),
+        websocket,
         title=capabilities.software,
         version=capabilities.version,
         description=capabilities.description,

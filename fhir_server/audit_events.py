@@ -33,9 +33,20 @@ _ACTIONS: Final = {
     "read": "R",
     "vread": "R",
     "history-instance": "R",
+    "history-type": "R",
+    "history-system": "R",
     "update": "U",
+    "patch": "U",
     "delete": "D",
 }
+
+_INTERACTIONS: Final = frozenset(
+    {
+        *_ACTIONS,
+        *("search-type", "search-system", "capabilities", "transaction", "batch", "operation"),
+    }
+)
+"""Those of https://hl7.org/fhir/R4/valueset-restful-interaction.html that are served."""
 
 
 def render_pending(sink: AuditSink) -> int:
@@ -88,6 +99,10 @@ def _subtype(interaction: str) -> Tree:
     """A `$operation` is the interaction "operation"; which one is its display."""
     if interaction.startswith("$"):
         return {"system": _INTERACTION, "code": "operation", "display": interaction}
+    if interaction == "search-compartment":  # R4 has no code of its own for it
+        return {"system": _INTERACTION, "code": "search", "display": "search in a compartment"}
+    if interaction not in _INTERACTIONS:
+        return {"display": interaction}  # no code says that somebody sent BREW
     return {"system": _INTERACTION, "code": interaction}
 
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from starlette.requests import Request
 
@@ -19,6 +19,7 @@ from fhir_profiles.json_text import Tree
 from fhir_profiles.outcomes import FhirError, Kind
 from fhir_server.audit import AuditSink, Entry
 from fhir_server.audit_notes import Notes
+from fhir_server.briefly import Brief
 from fhir_server.capabilities import Capabilities
 from fhir_server.clock import Clock, instant
 from fhir_server.guard import Caller, Guard
@@ -36,6 +37,18 @@ Search = Callable[..., SearchRequest]
 
 ID: Final = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 
+# Of what goes into an audit row: longer is no type of R4, and no query of anybody who means it.
+_LONGEST_TYPE: Final = 64
+_LONGEST_QUERY: Final = 16 * 1024
+
+
+class Watcher(Protocol):
+    """Is told of every change, in its transaction, and woken after the commit."""
+
+    def changed(self, writer: Writer, version: Version, tree: Tree, caller: Caller) -> None: ...
+
+    def wake(self) -> None: ...
+
 
 @dataclass(slots=True)
 class Engine:
@@ -50,11 +63,15 @@ class Engine:
     clock: Clock
     base_url: Callable[[Request], str] | str
     on_write: OnWrite | None
+    watcher: Watcher | None
     options: Options
     table: Table
     pages: Pages
     pool: Executor
+    brief: Brief
     waiting: int = 0
+    statements: dict[str, bytes] = field(default_factory=dict)
+    """CapabilityStatements by the address that they name."""
 
     def base(self, request: Request) -> str:
         """This server's address as clients see it, without a slash at the end."""
@@ -100,7 +117,7 @@ class Call:
     reader: Reader  # what this caller sees; inside a transaction its writer
     store: Store
     headers: Mapping[str, str]
-    query: list[tuple[str, str]] = field(default_factory=list)  # without _format and _pretty
+    query: list[tuple[str, str]] = field(default_factory=list)  # without those of every request
     type: str = ""
     id: str = ""
     version: str = ""
@@ -108,6 +125,7 @@ class Call:
     compartment: str = ""
     body: bytes = b""
     document: Document | None = None  # an entry's resource, parsed with its bundle
+    from_xml: bool = False  # then places in the body mean nothing to the client
     format: Format = DEFAULT
     request_id: str = ""
     facility: str = ""
@@ -170,7 +188,16 @@ class Call:
 
         done = await asyncio.wrap_future(self.store.write(audited))
         self.audited = True
+        if self.engine.watcher is not None:
+            self.engine.watcher.wake()
         return done
+
+    def changed(self, writer: Writer, version: Version, tree: Tree) -> None:
+        """Tells whoever wants to know of a write, inside it; an empty tree: it was deleted."""
+        if self.engine.on_write is not None:
+            self.engine.on_write(writer, version, tree)
+        if self.engine.watcher is not None:
+            self.engine.watcher.changed(writer, version, tree, self.caller)
 
     def fact(self, status: int) -> Fact:
         """This call as one fact."""
@@ -185,11 +212,11 @@ class Call:
             at=instant(self.engine.clock.now()),
             interaction=fact.interaction,
             status=fact.status,
-            type=fact.type,
+            type=fact.type[:_LONGEST_TYPE],
             id=fact.id,
             version=fact.version,
             patient=fact.patient,
-            query=fact.query,
+            query=fact.query[:_LONGEST_QUERY],
             caller=self.caller.id,
             name=self.caller.name,
             facility=self.facility,

@@ -12,6 +12,7 @@ goes wrong is a `FhirError`: the server's OperationOutcome, or else one that say
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import suppress
@@ -108,6 +109,7 @@ class FhirClient:
     ) -> None:
         self.base = base.rstrip("/")
         self._http, self._max_answer = http, max_answer
+        _quiet()
         self._headers = {"Accept": MEDIA_TYPE, **(headers or {})}
 
     # ---- interactions --------------------------------------------------------------------------
@@ -314,6 +316,13 @@ class FhirClient:
 
     def _error(self, kind: Kind, problem: str) -> FhirError:
         return FhirError(kind, f"{self.base}: {problem}")
+
+
+def _quiet() -> None:
+    """The library logs the whole address of every request, and a search names patients in it."""
+    log = logging.getLogger("httpx2")
+    if log.level == logging.NOTSET:  # whoever has set it means it
+        log.setLevel(logging.WARNING)
 
 
 def refusal(reply: Reply, base: str) -> FhirError:

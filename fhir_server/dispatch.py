@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Final
+from urllib.parse import unquote
 
 from fhir_profiles.definitions import tables
 from fhir_profiles.outcomes import FhirError, Kind
@@ -18,7 +19,18 @@ from fhir_server.routing import Methods, Runs
 
 BINARY: Final = "Binary"
 _NAMED: Final = 12  # types that a message lists
-READS: Final = frozenset({"read", "vread", "history-instance", "search-type"})
+SEARCHES: Final = frozenset({"search-system", "search-compartment"})
+READS: Final = frozenset(
+    {
+        "read",
+        "vread",
+        "history-instance",
+        "history-type",
+        "history-system",
+        "search-type",
+        *SEARCHES,
+    }
+)
 
 
 def allowed(methods: Methods) -> list[str]:
@@ -65,11 +77,29 @@ def _unknown_type(type_: str, served: frozenset[str]) -> str:
 async def perform(call: Call) -> Answer:
     """The answer to a call whose type is served here. FhirError: whatever is wrong with it."""
     audit = call.engine.audit
-    if call.type == AUDIT_EVENT and audit is not None and call.interaction.code in READS:
+    if audit is not None and call.interaction.code in READS and _may_show_the_trail(call):
         await call.in_pool(render_pending, audit)
     if call.type == BINARY and call.interaction.runs is Runs.INLINE:
         return await call.in_pool(call.interaction.answer, call)  # may hold megabytes of base64
     return await call.interaction.perform(call)
+
+
+def _may_show_the_trail(call: Call) -> bool:
+    if AUDIT_EVENT not in call.engine.capabilities.served:
+        return False
+    return (
+        call.type in ("", AUDIT_EVENT)
+        or call.compartment in ("*", AUDIT_EVENT)
+        or _asks_for_the_trail(call.query_text)
+        or (bool(call.body) and _asks_for_the_trail(call.body.decode("latin-1")))
+    )
+
+
+def _asks_for_the_trail(query: str) -> bool:
+    """Named in a _has or _revinclude, or meant by all of them. Any other _revinclude is spared
+    the wait for what may be thousands of rows after a large load."""
+    text = unquote(query) if "%" in query else query
+    return AUDIT_EVENT in text or ("_revinclude" in text and "*" in text)
 
 
 def fill(call: Call, names: Mapping[str, str]) -> None:

@@ -15,6 +15,7 @@ from typing import Any, Final
 from fhir_profiles.outcomes import FhirError, Kind
 from fhir_server.answers import Answer
 from fhir_server.routing import Interaction
+from fhir_server.search.conditions import NOT_SERVED
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,58 +29,25 @@ class Missing:
 
 NOT_SUPPORTED: Final[Mapping[str, Missing]] = MappingProxyType(
     {
-        "history-type": Missing(
-            "history of a type",
-            "GET Patient/_history",
-            "read the history of one resource: Patient/[id]/_history",
+        "history-list": Missing(
+            "_list on a history",
+            "GET Patient/_history?_list=1",
+            "read the histories of what the list names one by one",
         ),
-        "history-system": Missing(
-            "history of the whole server",
-            "GET _history",
-            "read the history of one resource: Patient/[id]/_history",
+        "operation-closure": Missing(
+            "$closure, a closure table that is kept up",
+            "POST $closure",
+            "ask for pairs of codes: CodeSystem/$subsumes",
         ),
-        "history-time": Missing(
-            "_since, _at and _list on a history",
-            "GET Patient/1/_history?_since=2026-01-01",
-            "page through the whole history, newest first",
-        ),
-        "patch": Missing(
-            "PATCH",
-            "PATCH Patient/1",
-            "read the resource, change it, PUT it with If-Match",
-        ),
-        "patch-conditional": Missing(
-            "conditional PATCH",
-            "PATCH Patient?identifier=1",
-            "search, change what was found, PUT it with If-Match",
-        ),
-        "delete-conditional": Missing(
-            "conditional delete",
-            "DELETE Patient?identifier=1",
-            "search, then DELETE what was found by its id",
-        ),
-        "search-system": Missing(
-            "search over all types",
-            "GET ?_lastUpdated=gt2026-01-01",
-            "search type by type: Patient?...",
-        ),
-        "search-compartment": Missing(
-            "search within a compartment",
-            "GET Patient/1/Observation",
-            "use the parameter for it: Observation?patient=1",
-        ),
-        "terminology-capabilities": Missing(
-            "TerminologyCapabilities",
-            "GET metadata?mode=terminology",
-            "read the CapabilityStatement: metadata",
-        ),
+        **{
+            f"search-{code}": Missing(f"{code} in a search", f"GET Patient?{code}=x", instead)
+            for code, instead in NOT_SERVED.items()
+        },
     }
 )
 
 OTHER: Final = (
-    "XML and Turtle (406, 415)",
-    "compressed request bodies (415)",
-    "If-Modified-Since (ignored)",
+    "Turtle (406, 415)",
     "asynchronous answers, Prefer: respond-async (ignored)",
     "referential integrity: a reference may lead nowhere",
 )

@@ -11,7 +11,10 @@ from typing import Any, Final
 from fhir_server.call import Engine
 
 _NAME = re.compile(r"\{(\w+)\}")
-_CONTENT: Final = {"application/fhir+json": {"schema": {"type": "object"}}}
+_CONTENT: Final = {
+    "application/fhir+json": {"schema": {"type": "object"}},
+    "application/fhir+xml": {"schema": {"type": "object"}},
+}
 
 
 def describe(engine: Engine) -> dict[str, Any]:
@@ -49,6 +52,6 @@ def _one(path: str, code: str, method: str) -> dict[str, Any]:
             "default": {"description": "a resource, or an OperationOutcome", "content": _CONTENT}
         },
     }
-    if method in ("POST", "PUT"):
+    if method in ("POST", "PUT", "PATCH"):
         described["requestBody"] = {"content": _CONTENT}
     return described

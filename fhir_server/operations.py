@@ -14,7 +14,7 @@ from fhir_profiles.json_text import Tree
 from fhir_server.answers import Answer
 from fhir_server.clock import Clock
 from fhir_server.guard import Caller
-from fhir_server.store.port import Document, Store, Writer
+from fhir_server.store.port import Document, Store, Version, Writer
 
 T = TypeVar("T")
 Level = Literal["system", "type", "instance"]
@@ -48,6 +48,16 @@ class OperationCall:
     zone: tzinfo
     write: Write
     in_pool: InPool
+    method: str = "POST"
+    changed: Callable[[Writer, Version, Tree], None] | None = None  # whoever wants to know
+    body: bytes = b""  # as it came, where the operation reads it itself
+
+    def put(self, writer: Writer, document: Document, id_: str, method: str) -> Version:
+        """Stores a new version and tells whoever wants to know, as every interaction does."""
+        version = writer.put(document, id_=id_, method=method, at=self.clock.now())
+        if self.changed is not None:
+            self.changed(writer, version, {**document.tree, "id": id_})
+        return version
 
     def parameters(self, name: str) -> list[Any]:
         """Values of an input: from the query (text), else from a Parameters body."""
@@ -85,6 +95,8 @@ class Operation:
     definition: str  # canonical url of its OperationDefinition
     methods: Collection[str] = ("POST",)
     affects_state: bool = False
+    reads_body: bool = False  # its body may be no resource: it is given as it came
+    media: str = ""  # what it answers in, if that is no resource: as good as FHIR in Accept
 
     def __post_init__(self) -> None:
         problem = ""
@@ -118,6 +130,9 @@ class Registry:
     def named(self, name: str) -> list[Operation]:
         """All of that name, wherever they are: for an answer that says where to look."""
         return [operation for operation in self.operations if operation.name == name]
+
+    def answers_in_other_than_fhir(self, name: str) -> bool:
+        return any(operation.media for operation in self.named(name))
 
     def on(self, type_: str) -> list[Operation]:
         return [operation for operation in self.operations if operation.on == type_]

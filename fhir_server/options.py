@@ -52,9 +52,6 @@ class Options:
     max_page_size: int = 1000
     """Entries of a page at most, whatever the client says."""
 
-    open_pages: int = 10_000
-    """Searches whose next page can be asked for; the ones untouched longest go first."""
-
     inline_body: int = 16 * 1024
     """A body up to this size is parsed at once (a fraction of a millisecond), a larger one in a
     worker thread, so that nobody else waits for it."""

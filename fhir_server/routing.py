@@ -19,6 +19,7 @@ class Runs(Enum):
 
     INLINE = "at once: one read by id"
     POOL = "in a worker thread"
+    BRIEF = "at once if that takes about a millisecond, else in a worker thread"
     ASYNC = "as a coroutine: it waits for the writer or for others"
 
 
@@ -39,6 +40,9 @@ class Interaction:
     async def perform(self, call: Any) -> Answer:
         if self.runs is Runs.INLINE:
             answer: Answer = self.answer(call)
+        elif self.runs is Runs.BRIEF:
+            tried = call.engine.brief.tried(lambda: self.answer(call), call.type, call.query)
+            answer = await call.in_pool(self.answer, call) if tried is None else tried
         elif self.runs is Runs.POOL:
             answer = await call.in_pool(self.answer, call)
         else:

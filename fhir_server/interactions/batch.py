@@ -36,5 +36,6 @@ async def _one(call: Call, index: int, tree: Any, raw: bytes | None) -> BundleEn
         answer = answer_to(err, call.request_id)
     if inner is not None:
         await inner.note(answer.status)
-    resource, response = response_of(answer)
+    head = inner is not None and inner.method == "HEAD"
+    resource, response = response_of(answer, head=head)
     return BundleEntry(resource=resource, response=response)

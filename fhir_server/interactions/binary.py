@@ -17,7 +17,7 @@ from fhir_profiles.outcomes import FhirError, Kind
 from fhir_server.answers import Answer, version_headers
 from fhir_server.call import Call
 from fhir_server.dispatch import BINARY
-from fhir_server.negotiation import accepts_native, is_fhir, require_uncoded
+from fhir_server.negotiation import accepts_native, is_fhir
 from fhir_server.store.port import Document, Version
 
 SECURITY_CONTEXT = "x-security-context"
@@ -43,7 +43,6 @@ def native(call: Call, version: Version) -> Answer | None:
     headers = version_headers(version)
     # Whatever was stored here must not run as a page of this server.
     headers["Content-Security-Policy"] = "sandbox"
-    headers["X-Content-Type-Options"] = "nosniff"
     return Answer(200, data, headers=headers, media=media, version=version)
 
 
@@ -56,14 +55,13 @@ def is_native(call: Call) -> bool:
 
 
 async def wrapped(call: Call, id_: str = "") -> Document:
-    """The resource around a content. FhirError 415: it is compressed, which we do not undo."""
+    """The resource around a content."""
     if len(call.body) > call.engine.options.inline_body:
         return await call.in_pool(_wrapped, call, id_)
     return _wrapped(call, id_)
 
 
 def _wrapped(call: Call, id_: str) -> Document:
-    require_uncoded(call.headers)
     if not call.body:
         raise FhirError(Kind.INVALID_REQUEST, "a Binary without a byte of content is none")
     tree: Tree = {"resourceType": BINARY}

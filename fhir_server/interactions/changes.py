@@ -1,4 +1,4 @@
-"""What create, update and delete have in common: what was done, and how it is answered.
+"""What create, update, patch and delete have in common: what was done, and how it is answered.
 
 https://hl7.org/fhir/R4/http.html#ops (`Prefer: return=`).
 """
@@ -6,9 +6,10 @@ https://hl7.org/fhir/R4/http.html#ops (`Prefer: return=`).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from fhir_profiles.json_text import Tree
-from fhir_profiles.outcomes import Issue
+from fhir_profiles.outcomes import Issue, outcome
 from fhir_server.answers import Answer, told, version_headers
 from fhir_server.call import Call, Fact
 from fhir_server.store.port import Document, Version, Writer
@@ -38,21 +39,42 @@ def put(
     call: Call, writer: Writer, document: Document, id_: str, method: str, interaction: str
 ) -> Change:
     """Stores a document and tells whoever wants to know, in the same transaction."""
+    document = _as_local(document, call.base)
     version = writer.put(document, id_=id_, method=method, at=call.engine.clock.now())
     tree = {**document.tree, "id": id_}
-    if call.engine.on_write is not None:
-        call.engine.on_write(writer, version, tree)
+    call.changed(writer, version, tree)
     status = 201 if method == "POST" or version.version == 1 else 200
     return Change(
         interaction, status, version, version.type, id_, patient_of_tree(version.type, id_, tree)
     )
 
 
+def _as_local(document: Document, base: str) -> Document:
+    """For the index, an absolute reference to this very server is the relative one; the text stays.
+
+    https://hl7.org/fhir/R4/search.html#reference
+    """
+    if f'"{base}/'.encode() not in document.body:
+        return document
+    return Document(_relative(document.tree, f"{base}/"), document.body)
+
+
+def _relative(node: Any, start: str) -> Any:
+    if isinstance(node, dict):
+        return {
+            key: value.removeprefix(start)
+            if key == "reference" and isinstance(value, str)
+            else _relative(value, start)
+            for key, value in node.items()
+        }
+    return [_relative(one, start) for one in node] if isinstance(node, list) else node
+
+
 def remove(call: Call, writer: Writer, type_: str, id_: str, current: Version | None) -> Change:
     """Deletes what is there; where nothing is, that is how it was wanted."""
     version = writer.delete(type_, id_, at=call.engine.clock.now())
-    if version is not None and call.engine.on_write is not None:
-        call.engine.on_write(writer, version, {})
+    if version is not None:
+        call.changed(writer, version, {})
     patient = patient_of_body(type_, id_, current.body) if current else ""
     return Change("delete", 204, version, type_, id_, patient, written=version is not None)
 
@@ -95,5 +117,9 @@ def in_words(change: Change) -> str:
 
 def outcome_of(change: Change) -> Tree:
     """The same as one informational issue, for an entry of a bundle."""
-    said = told(200, [Issue("information", "informational", in_words(change))]).tree
-    return said or {}
+    return informed(in_words(change))
+
+
+def informed(words: str) -> Tree:
+    """An OperationOutcome that says what was done."""
+    return outcome([Issue("information", "informational", words)])

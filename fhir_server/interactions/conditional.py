@@ -36,18 +36,25 @@ def criteria_of(call: Call, type_: str, given: str | Sequence[tuple[str, str]]) 
             "the condition is empty, it would mean every resource; "
             f"name for example {type_}?identifier=system|value",
         )
-    return replace(request, count=2)
+    return request
 
 
 def only_match(reader: Reader, request: SearchRequest) -> Version | None:
     """The one resource that meets the condition. FhirError 412: there are several."""
-    matches = reader.search(request).matches
-    if len(matches) > 1:
+    found = matches(reader, request, limit=1)
+    return found[0] if found else None
+
+
+def matches(reader: Reader, request: SearchRequest, *, limit: int) -> list[Version]:
+    """All that meet the condition. FhirError 412: they are more than may be meant."""
+    found = reader.search(replace(request, count=limit + 1)).matches
+    if len(found) > limit:
+        many = "several" if limit == 1 else f"more than {limit}"
         raise FhirError(
             Kind.MULTIPLE_MATCHES,
-            f"several {request.type} resources meet the condition; make it say which one is meant",
+            f"{many} {request.type} resources meet the condition; make it say which one is meant",
         )
-    return matches[0] if matches else None
+    return found
 
 
 def require_state(current: Version | None, headers: Mapping[str, str], where: str) -> None:

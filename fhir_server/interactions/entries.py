@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import unquote
@@ -17,11 +18,11 @@ from fhir_profiles import json_text
 from fhir_profiles.json_text import Tree
 from fhir_profiles.outcomes import FhirError, Issue, Kind
 from fhir_server import dispatch
-from fhir_server.answers import Answer
+from fhir_server.answers import Answer, http_date
 from fhir_server.bodies import require_id, require_type
 from fhir_server.call import Call
 from fhir_server.clock import instant
-from fhir_server.negotiation import pairs
+from fhir_server.negotiation import GENERAL, pairs
 from fhir_server.store.port import Document
 
 _RAW = msgspec.json.Decoder(list[dict[str, msgspec.Raw]])
@@ -30,7 +31,6 @@ _HEADERS: Final[Mapping[str, str]] = {
     "ifNoneMatch": "if-none-match",
     "ifNoneExist": "if-none-exist",
 }
-_OWN_FORMAT: Final = ("_format", "_pretty")
 
 
 @dataclass(slots=True)
@@ -44,6 +44,9 @@ class Entry:
     @property
     def document(self) -> Document:
         """FhirError 400: the entry has no resource, and its method needs one."""
+        return self.require_document()
+
+    def require_document(self) -> Document:
         if self.call.document is None:
             raise FhirError(
                 Kind.INVALID_REQUEST,
@@ -80,18 +83,24 @@ def entry_of(call: Call, index: int, tree: Any, raw: bytes | None) -> Entry:
     inner = _inner(call, method, url, request, document)
     full_url = tree.get("fullUrl")
     entry = Entry(index, inner, full_url if isinstance(full_url, str) else "")
-    if inner.interaction.code in ("create", "update"):
+    code = inner.interaction.code
+    if inner.id and code in ("update", "patch", "delete"):
+        inner.require_id()
+    if code in ("create", "update"):
         require_type(entry.document.tree, inner.type)
         if inner.id:
-            inner.require_id()
             require_id(entry.document.tree, inner.id)
+    if code == "patch":
+        entry.require_document()
     return entry
 
 
 def _inner(call: Call, method: str, url: str, request: Tree, document: Document | None) -> Call:
-    path, _, query = url.removeprefix(f"{call.base}/").partition("?")
+    below = url.removeprefix(call.base) if url.startswith(f"{call.base}?") else url
+    path, _, query = below.removeprefix(f"{call.base}/").partition("?")
     path = path.strip("/")
-    row = call.engine.table.find("/" + unquote(path)) if path else None
+    everywhere = bool(query) and method in ("GET", "HEAD")  # [base]?_type=...
+    row = call.engine.table.find("/" + unquote(path)) if path or everywhere else None
     if row is None:
         raise FhirError(
             Kind.INVALID_REQUEST,
@@ -112,7 +121,7 @@ def _inner(call: Call, method: str, url: str, request: Tree, document: Document 
         interaction=interaction,
         method=method,
         headers=_headers(call, request),
-        query=[pair for pair in pairs(query) if pair[0] not in _OWN_FORMAT],
+        query=[pair for pair in pairs(query) if pair[0] not in GENERAL],
         document=document,
         body=b"",
         query_text=query,
@@ -134,7 +143,24 @@ def _headers(call: Call, request: Tree) -> dict[str, str]:
     for name, header in _HEADERS.items():
         if isinstance(value := request.get(name), str):
             headers[header] = value
+    if isinstance(since := request.get("ifModifiedSince"), str):
+        headers["if-modified-since"] = _http_date(since)
     return headers
+
+
+def _http_date(text: str) -> str:
+    """An instant, as the header has it. FhirError 400: it is none."""
+    try:
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is not None:
+            return http_date(moment)
+    except (ValueError, OverflowError):
+        pass
+    raise FhirError(
+        Kind.INVALID_REQUEST,
+        f"ifModifiedSince is an instant with its zone, not {text[:40]!r}",
+        expression="request.ifModifiedSince",
+    )
 
 
 # ---- answers -----------------------------------------------------------------------------------
@@ -162,8 +188,8 @@ def status_line(status: int) -> str:
     return f"{status} {HTTPStatus(status).phrase}"
 
 
-def response_of(answer: Answer) -> tuple[bytes, Tree]:
-    """An answer as the `resource` and `response` of an entry."""
+def response_of(answer: Answer, *, head: bool = False) -> tuple[bytes, Tree]:
+    """An answer as the `resource` and `response` of an entry; of HEAD only the latter."""
     headers = answer.headers
     response: Tree = {"status": status_line(answer.status)}
     for name, header in (("location", "Location"), ("etag", "ETag")):
@@ -174,4 +200,4 @@ def response_of(answer: Answer) -> tuple[bytes, Tree]:
     if answer.outcome is not None:
         response["outcome"] = answer.outcome
         return b"", response
-    return answer.content(), response
+    return b"" if head else answer.content(), response

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from fhir_profiles import json_text
 from fhir_profiles.outcomes import FhirError, Kind
+from fhir_server import not_supported
 from fhir_server.answers import Answer
 from fhir_server.call import Call
-from fhir_server.negotiation import FORM, require_json
+from fhir_server.negotiation import FORM, accepts_native, not_acceptable, require_json
 from fhir_server.operations import Level, Operation, OperationCall
 from fhir_server.store.port import Document
 
@@ -14,7 +15,10 @@ from fhir_server.store.port import Document
 async def operation(call: Call) -> Answer:
     """What the handler says. 404: no such operation here; 405: not by this method or place."""
     found = _find(call)
-    document = await _document(call)
+    accept = call.headers.get("accept", "")
+    if not call.format.media and not (found.media and accepts_native(accept, found.media)):
+        raise not_acceptable("Accept", accept)
+    document = call.document if found.reads_body else await _document(call)
     return await found.handler(
         OperationCall(
             caller=call.caller,
@@ -29,6 +33,9 @@ async def operation(call: Call) -> Answer:
             zone=call.engine.options.zone,
             write=call.write,
             in_pool=call.in_pool,
+            method=call.method,
+            changed=call.changed,
+            body=call.body if found.reads_body else b"",
         )
     )
 
@@ -42,6 +49,8 @@ def _find(call: Call) -> Operation:
     found = registry.find(name, call.type, level)
     if found is None:
         elsewhere = registry.named(name)
+        if not elsewhere and f"operation-{call.operation}" in not_supported.NOT_SUPPORTED:
+            raise not_supported.error(f"operation-{call.operation}")
         if not elsewhere:
             known = sorted({operation.name for operation in registry.operations})
             raise FhirError(

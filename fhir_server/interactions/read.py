@@ -7,7 +7,8 @@ from fhir_server.answers import Answer, resource, version_headers
 from fhir_server.call import Call
 from fhir_server.dispatch import BINARY
 from fhir_server.interactions.binary import native as native_content
-from fhir_server.negotiation import etags, not_acceptable
+from fhir_server.interactions.conditional_read import unchanged
+from fhir_server.negotiation import not_acceptable
 from fhir_server.store.port import Version
 from fhir_server.subjects import patient_of_body
 from fhir_server.subsets import subset, wanted
@@ -15,12 +16,7 @@ from fhir_server.subsets import subset, wanted
 
 def read(call: Call) -> Answer:
     """200; 304 if the client has this version; 404 never there, 410 deleted."""
-    version = current(call)
-    if unchanged := call.headers.get("if-none-match"):
-        known = etags(unchanged)
-        if "*" in known or str(version.version) in known:
-            return Answer(304, headers=version_headers(version), version=version)
-    return shown(call, version)
+    return shown(call, current(call))
 
 
 def current(call: Call) -> Version:
@@ -48,6 +44,8 @@ def shown(call: Call, version: Version) -> Answer:
     if call.engine.audit is not None:
         call.patient = patient_of_body(version.type, version.id, version.body)
         call.version = str(version.version)
+    if unchanged(call, version):
+        return Answer(304, headers=version_headers(version), version=version)
     if version.type == BINARY and (native := native_content(call, version)):
         return native
     if not call.format.media:

@@ -12,7 +12,7 @@ MAX_VERSION = 2**31  # more than any resource has; larger numbers are not worth 
 
 
 def vread(call: Call) -> Answer:
-    """200; 404 no such version, 410 the version is a deletion."""
+    """200; 304 if the client has it; 404 no such version, 410 the version is a deletion."""
     version = found(call)
     if version is None:
         raise FhirError(

@@ -100,6 +100,7 @@ def as_json(body: Any) -> bytes:
 @contextmanager
 def serving(
     url: str = "memory:",
+    tenant: str = "tests",
     *,
     options: Options | None = None,
     audited: bool = False,
@@ -107,7 +108,7 @@ def serving(
     **more: Any,
 ) -> Iterator[Server]:
     """A server over a store of its own."""
-    store = open_store(url, "tests")
+    store = open_store(url, tenant)
     clock = SteppedClock(NOON)
     audit = AuditSink(store, observer="test server") if audited else None
     app = create_fhir_app(

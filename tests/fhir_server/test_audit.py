@@ -13,6 +13,8 @@ from fhir_server.options import Options
 from fhir_server.store.open import open_store
 from tests.fhir_server.serving import NOON, PATIENT, entry, serving, transaction
 
+pytestmark = pytest.mark.spec("auditevent.html")
+
 
 @pytest.fixture(params=["memory", "sqlite"])
 def server(request, tmp_path):
@@ -48,7 +50,7 @@ ROWS = {
     ),
     "wrong search": ("GET", "Patient?nam=x", ("search-type", 400, "Patient", "", 0, "", "nam=x")),
     "delete": ("DELETE", "Observation/o", ("delete", 204, "Observation", "o", 2, "Patient/a", "")),
-    "PATCH": ("PATCH", "Patient/a", ("patch", 501, "Patient", "a", 0, "", "")),
+    "PATCH": ("PATCH", "Patient/a", ("patch", 415, "Patient", "a", 0, "", "")),
     "no such method": ("BREW", "Patient/a", ("brew", 405, "Patient", "a", 0, "", "")),
     "nowhere": ("GET", "Patient/a/b/c/d", ("get", 404, "", "", 0, "", "")),
     "no operation": ("POST", "$nix", ("operation", 404, "", "", 0, "", "")),
@@ -277,3 +279,26 @@ def test_clients_may_add_audit_events_but_not_touch_them(server):
     assert server.ask("PUT", f"AuditEvent/{tree['id']}", tree).status == 405
     assert server.ask("DELETE", f"AuditEvent/{tree['id']}").status == 405
     assert Options().validation == "structure"
+
+
+@pytest.mark.parametrize(
+    ("path", "waits"),
+    [
+        ("Patient?_revinclude=AuditEvent:patient", True),
+        ("Patient?_revinclude=AuditEvent%3Apatient", True),
+        ("Patient?_revinclude=%41uditEvent:patient", True),
+        ("Patient?_revinclude=*", True),
+        ("Patient?_revinclude:iterate=%2A", True),
+        ("Patient?_has:AuditEvent:patient:action=C", True),
+        ("Patient/a/*", True),
+        ("_history", True),
+        ("Patient?_revinclude=Observation:subject", False),
+        ("Patient?_revinclude=Provenance:target&name=an", False),
+        ("Patient?_include=*", False),
+        ("Patient/a", False),
+    ],
+)
+def test_only_who_may_see_audit_events_waits_for_them(server, path, waits):
+    server.ask("PUT", "Patient/a", {**PATIENT, "id": "a"})
+    assert server.ask("GET", path).status == 200
+    assert (server.store.counts().get(TYPE, 0) > 0) == waits

@@ -13,6 +13,8 @@ from fhir_server.options import Options
 from fhir_server.store.port import Document
 from tests.fhir_server.serving import FINE, NOON, serving
 
+pytestmark = pytest.mark.spec("capabilitystatement.html")
+
 MINE = Capabilities(
     "mine", "9", "a few", types=("Patient", "Device", "AuditEvent"), read_only=("Device",)
 )
@@ -23,6 +25,7 @@ async def nothing(call):
 
 
 MATCH = Operation("$match", "Patient", "type", nothing, "https://example.org/match")
+ON_ONE = Operation("$match", "Patient", "instance", nothing, MATCH.definition)
 STATUS = Operation("$status", "", "system", nothing, "https://example.org/status")
 
 
@@ -51,6 +54,7 @@ def test_the_statement_itself(statement):
     assert statement["date"] == NOON.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     assert structure.check(statement) == []
     assert set(announced(statement)) == tables.resource_types()
+    assert "application/json-patch+json" in statement["patchFormat"]
 
 
 def body_of(type_):
@@ -62,10 +66,27 @@ REQUESTS = {
     "read": ("GET", "{}/a", 200),
     "vread": ("GET", "{}/a/_history/1", 200),
     "history-instance": ("GET", "{}/a/_history", 200),
+    "history-type": ("GET", "{}/_history", 200),
     "search-type": ("GET", "{}?_id=a", 200),
     "create": ("POST", "{}", 201),
     "update": ("PUT", "{}/a", 200),
+    "patch": ("PATCH", "{}/a", 200),
     "delete": ("DELETE", "{}/a", 204),
+}
+
+
+# The smallest FHIRPath Patch: where nothing is, nothing is deleted.
+NO_CHANGE = {
+    "resourceType": "Parameters",
+    "parameter": [
+        {
+            "name": "operation",
+            "part": [
+                {"name": "type", "valueCode": "delete"},
+                {"name": "path", "valueString": "language"},
+            ],
+        }
+    ],
 }
 
 
@@ -77,6 +98,7 @@ def test_interactions_work_as_announced_and_no_others(type_):
             if code == "read":
                 server.store.write(lambda writer: put(writer, type_)).result()
             body = body_of(type_) if method in ("POST", "PUT") else None
+            body = NO_CHANGE if method == "PATCH" else body
             got = server.ask(method, path.format(type_), body, accept="application/fhir+json")
             assert got.status == (status if code in codes else 405), (code, got.body)
 
@@ -131,7 +153,8 @@ def test_the_list_stands_in_the_statement(statement):
     codes = {code for codes in announced(statement).values() for code in codes}
     assert not codes & set(NOT_SUPPORTED)
     for one in statement["rest"][0]["resource"]:
-        assert one["conditionalDelete"] == "not-supported"
+        deleted = one["type"] != "AuditEvent"
+        assert one["conditionalDelete"] == ("single" if deleted else "not-supported")
 
 
 def test_a_path_that_is_no_compartment_is_not_there(server):
@@ -143,18 +166,18 @@ def test_a_path_that_is_no_compartment_is_not_there(server):
 
 @pytest.fixture(scope="module")
 def small():
-    with serving(capabilities=MINE, operations=(MATCH, STATUS)) as running:
+    with serving(capabilities=MINE, operations=(MATCH, ON_ONE, STATUS)) as running:
         yield running
 
 
 def test_types_and_operations_are_those_it_was_given(small):
     statement = small.ask("GET", "metadata").json
     assert structure.check(statement) == []
-    reads = {"read", "vread", "history-instance", "search-type"}
+    reads = {"read", "vread", "history-instance", "history-type", "search-type"}
     assert announced(statement) == {
         "AuditEvent": reads | {"create"},
         "Device": reads,
-        "Patient": reads | {"create", "update", "delete"},
+        "Patient": reads | {"create", "update", "patch", "delete"},
     }
     flags = {one["type"]: one["conditionalCreate"] for one in statement["rest"][0]["resource"]}
     assert flags == {"AuditEvent": True, "Device": False, "Patient": True}
@@ -190,5 +213,8 @@ def test_a_type_that_is_none_is_refused_at_once():
 def test_the_open_api_page_lists_the_same_interactions(small):
     described = small.app.openapi()
     codes = {one["summary"] for methods in described["paths"].values() for one in methods.values()}
-    assert codes == {*REQUESTS, "transaction", "capabilities", "operation"}
-    assert not any("patch" in methods for methods in described["paths"].values())
+    searches = {"search-system", "search-compartment"}
+    system = {"history-system", "transaction", "capabilities", "operation"}
+    assert codes == {*REQUESTS, *system, *searches}
+    patched = {path for path, methods in described["paths"].items() if "patch" in methods}
+    assert patched == {"/{type}", "/{type}/{id}"}

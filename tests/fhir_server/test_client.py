@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from typing import Any
@@ -392,3 +393,24 @@ def test_being_cancelled_is_not_taken_for_a_time_out() -> None:
 
     with pytest.raises(asyncio.CancelledError):
         asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("level", "logged"),
+    [(logging.NOTSET, False), (logging.INFO, True)],
+    ids=["silent", "asked for"],
+)
+def test_addresses_are_not_logged(caplog, level, logged):
+    """The library's line has the query in it, and so the person; whoever sets a level wants it."""
+    library = logging.getLogger("httpx2")
+    before = library.level
+    library.setLevel(level)
+    logging.getLogger().setLevel(logging.INFO)
+    try:
+        searchset = json.dumps({"resourceType": "Bundle", "type": "searchset"}).encode()
+        query = [("identifier", "urn:cccd|079080001234")]
+        call(Node(searchset), lambda client: client.search("Patient", query, deadline=9))
+        assert ("079080001234" in caplog.text) == logged
+    finally:
+        library.setLevel(before)
+        logging.getLogger().setLevel(logging.WARNING)

@@ -160,7 +160,7 @@ def test_clients_that_hang_up_in_the_middle(live):
     [
         ("Patient/%2e%2e%2f%2e%2e", 404),
         ("Patient/a%00b", 400),
-        ("Patient?name=%00", 200),
+        ("Patient?name=%00", 400),
         ("Patient?_sort=';DROP TABLE x--", 400),
         ("Patient?identifier=" + "a" * 20_000, 200),
         ("Patient/" + "a" * 20_000, 400),
@@ -213,21 +213,22 @@ def slow():
 
 def test_reads_and_writes_go_on_while_searches_wait(slow):
     store, client, base = slow
+    # A page of that size is never tried in the loop.
     with ThreadPoolExecutor(3) as pool:
-        searches = [pool.submit(client.get, f"{base}/Patient") for _ in range(2)]
+        searches = [pool.submit(client.get, f"{base}/Patient?_count=100") for _ in range(2)]
         for _ in searches:
             assert store.waiting.acquire(timeout=20)
         written = client.put(f"{base}/Patient/a", content=json.dumps({**PATIENT, "id": "a"}))
         assert written.status_code == 201
         assert client.get(f"{base}/Patient/a").status_code == 200
         # A third waits for a thread; the next one is told to come back.
-        searches.append(pool.submit(client.get, f"{base}/Patient"))
+        searches.append(pool.submit(client.get, f"{base}/Patient?_count=100"))
         refused = until_refused(client, f"{base}/Patient/a/_history")
         assert refused.json()["issue"][0]["code"] == "transient"
         assert refused.headers["retry-after"] == "1"
         store.go.set()
         assert [one.result().json()["total"] for one in searches] == [1, 1, 1]
-    assert client.get(f"{base}/Patient").json()["total"] == 1
+    assert client.get(f"{base}/Patient?_count=100").json()["total"] == 1
 
 
 def until_refused(client, url):

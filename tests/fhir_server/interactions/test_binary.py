@@ -4,6 +4,8 @@ import base64
 
 import pytest
 
+pytestmark = pytest.mark.spec("binary.html#rest")
+
 PDF = b"%PDF-1.7 \x00\xff"
 JSON = "application/fhir+json"
 

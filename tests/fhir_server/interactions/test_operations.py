@@ -7,6 +7,8 @@ from fhir_server.answers import Answer
 from fhir_server.operations import Operation, Registry
 from tests.fhir_server.serving import PATIENT, serving
 
+pytestmark = pytest.mark.spec("operations.html")
+
 
 async def echo(call):
     """What a handler is given, as a Parameters resource."""

@@ -5,9 +5,11 @@ import pytest
 from fhir_server.options import Options
 from tests.fhir_server.serving import JSON, entry, serving, transaction
 
+pytestmark = pytest.mark.spec("http.html#Status-Codes")
+
 PATIENT = {"resourceType": "Patient", "id": "a", "gender": "male"}
 ENTRY = entry("POST", "Patient", {"resourceType": "Patient"})
-XML = "application/fhir+xml"
+TURTLE = "text/turtle"
 
 # request | headers -> status, issue code, words of the message, expression
 ROWS = {
@@ -31,15 +33,15 @@ ROWS = {
     "page and more": ("GET", "Patient?_page=x&name=y", None, {}, 400, "value", "_page", ""),
     "query no UTF-8": ("GET", "Patient?name=%ff", None, {}, 400, "value", "UTF-8", ""),
     "too many parameters": ("GET", "Patient?" + "a=1&" * 2000, None, {}, 400, "value", "1000", ""),
-    "XML please": ("GET", "Patient/a", None, {"accept": XML}, 406, "not-supported", "json", ""),
-    "_format": ("GET", "Patient/a?_format=xml", None, {}, 406, "not-supported", "_format", ""),
+    "Turtle": ("GET", "Patient/a", None, {"accept": TURTLE}, 406, "not-supported", "json", ""),
+    "_format": ("GET", "Patient/a?_format=ttl", None, {}, 406, "not-supported", "_format", ""),
     "another release": (
         *("GET", "Patient/a", None, {"accept": f"{JSON}; fhirVersion=5.0"}),
         *(406, "not-supported", "4.0", ""),
     ),
     "_pretty": ("GET", "Patient/a?_pretty=yes", None, {}, 400, "value", "true or false", ""),
-    "XML sent": (
-        *("POST", "Patient", b"<Patient/>", {"content_type": XML}),
+    "Turtle sent": (
+        *("POST", "Patient", b"[] a fhir:Patient .", {"content_type": TURTLE}),
         *(415, "not-supported", JSON, ""),
     ),
     "no media type": (
@@ -51,8 +53,8 @@ ROWS = {
         *(415, "not-supported", "UTF-8", ""),
     ),
     "compressed": (
-        *("POST", "Patient", b"{}", {"content_encoding": "gzip"}),
-        *(415, "not-supported", "gzip", ""),
+        *("POST", "Patient", b"{}", {"content_encoding": "br"}),
+        *(415, "not-supported", "gzip, deflate", ""),
     ),
     "no JSON": ("POST", "Patient", b'{"a": 1,\n  }', {}, 400, "structure", "comma", ""),
     "nothing sent": ("POST", "Patient", b"", {}, 400, "structure", "empty", ""),
@@ -188,7 +190,7 @@ def test_validation_can_be_switched_off(url):
 
 
 def test_allow_names_the_methods(server):
-    assert server.ask("BREW", "Patient/a").headers["allow"] == "DELETE, GET, HEAD, PUT"
+    assert server.ask("BREW", "Patient/a").headers["allow"] == "DELETE, GET, HEAD, PATCH, PUT"
     assert server.ask("BREW", "metadata").headers["allow"] == "GET, HEAD"
 
 

@@ -10,6 +10,8 @@ from fhir_profiles import json_text
 from fhir_server.options import Options
 from tests.fhir_server.serving import serving
 
+pytestmark = pytest.mark.spec("json.html")
+
 BLANK = st.sampled_from(["", " ", "\n", "\t ", "\r\n"])
 NUMBER = st.from_regex(r"\A-?(0|[1-9][0-9]{0,20})(\.[0-9]{1,20})?([eE][+-]?[0-9]{1,2})?\Z")
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)

@@ -7,6 +7,8 @@ import pytest
 
 from tests.fhir_server.serving import BASE, PATIENT, entry, serving, transaction
 
+pytestmark = pytest.mark.spec("http.html#trules")
+
 ONE = "urn:uuid:6a4bd8b5-7ef1-4c5e-8a3b-3c5cf0e6d001"
 TWO = "urn:uuid:6a4bd8b5-7ef1-4c5e-8a3b-3c5cf0e6d002"
 MRN = {"system": "urn:mrn", "value": "17"}
@@ -281,7 +283,7 @@ FAILING = {
     ),
     "PATCH": (
         [GOOD, entry("PATCH", "Patient/old", {"resourceType": "Parameters"})],
-        *(501, "not-supported", "Bundle.entry[1]"),
+        *(400, "invalid", "Bundle.entry[1].resource.parameter"),
     ),
     "operation": (
         [GOOD, entry("POST", "Patient/$match", {"resourceType": "Parameters"})],

@@ -11,6 +11,12 @@ from fhir_server.search.request import AnyOf
 from fhir_server.store.port import Visibility
 from tests.fhir_server.serving import PATIENT, serving
 
+pytestmark = [
+    pytest.mark.spec("http.html#create"),
+    pytest.mark.spec("http.html#update"),
+    pytest.mark.spec("http.html#delete"),
+]
+
 MRN = {"system": "https://example.org/mrn", "value": "17"}
 KNOWN = {**PATIENT, "identifier": [MRN]}
 BY_MRN = "identifier=https://example.org/mrn|17"
