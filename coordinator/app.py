@@ -53,11 +53,20 @@ from fhir_server.faults import FaultGate, Faults
 from fhir_server.guard import REQUESTER, OpenGuard
 from fhir_server.operations import Operation
 from fhir_server.options import Options
+from fhir_server.standard.expand import expand
+from fhir_server.standard.lookup import lookup
+from fhir_server.standard.meta import meta
+from fhir_server.standard.subsumes import subsumes
+from fhir_server.standard.translate import translate
+from fhir_server.standard.validate import validate
+from fhir_server.standard.validate_code import validate_code
 from fhir_server.store.port import Store, Version, Writer
 
 NODE: Final = "coordinator"
 OWN_TYPES: Final = (
     "AuditEvent",
+    "CodeSystem",
+    "ConceptMap",
     "Consent",
     "DocumentReference",
     "Endpoint",
@@ -69,6 +78,7 @@ OWN_TYPES: Final = (
     "Patient",
     "Practitioner",
     "PractitionerRole",
+    "ValueSet",
 )
 DESCRIPTION: Final = (
     "Coordination service of a simulated Vietnamese health data network. Observation and "
@@ -178,6 +188,13 @@ def _operations(parts: Coordinator, policies: Policies) -> list[Operation]:
         Matching(parts.persons).operation(),
         CrossReference(parts.persons, parts.directory).operation(),
         *search.operations(),
+        *validate(),
+        *meta(),
+        *expand(),
+        *validate_code(),
+        *lookup(),
+        *translate(),
+        *subsumes(),
     ]
 
 

@@ -35,7 +35,7 @@ from fhir_server.bundles import BundleEntry, bundle
 from fhir_server.guard import FACILITY, PURPOSE
 from fhir_server.operations import Operation, OperationCall
 from fhir_server.search.parse import parse
-from fhir_server.search.request import MAX_COUNT, Chain, SearchRequest
+from fhir_server.search.request import MAX_COUNT, Chain, Reverse, SearchRequest
 from fhir_server.subsets import subset
 
 TYPES: Final = ("DiagnosticReport", "Observation")
@@ -258,10 +258,14 @@ def _request_id(call: OperationCall) -> Mapping[str, str]:
 def _refuse_what_needs_a_server(request: SearchRequest) -> None:
     """FhirError 400: what looks at resources that are not gathered, or at a page of before."""
     problem = ""
-    if any(isinstance(condition, Chain) for condition in request.conditions):
+    if any(isinstance(condition, Reverse) for condition in request.conditions):
+        problem = "_has and _list are not supported"
+    elif any(isinstance(condition, Chain) for condition in request.conditions):
         problem = "chained parameters other than patient.identifier are not supported"
     elif request.revinclude:
         problem = "_revinclude is not supported"
+    elif any(include.iterate for include in request.include):
+        problem = "_include:iterate is not supported"
     elif request.cursor is not None:
         problem = "there are no further pages; ask for more with _count"
     if problem:

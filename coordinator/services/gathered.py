@@ -123,7 +123,10 @@ class _Pool:
     def referred_to(self, i: int) -> Iterable[int]:
         """What the `_include`s of the search bring along with a match."""
         for include in self._include:
-            for row in self.entries[i].rows.get(("reference", include.parameter), ()):
-                place = str(row["target"])
-                if include.target in (None, row["type"]) and place.startswith(_PLACE):
-                    yield int(place.removeprefix(_PLACE))
+            for (table, parameter), rows in self.entries[i].rows.items():
+                if table != "reference" or parameter not in (include.parameters or (parameter,)):
+                    continue
+                for row in rows:
+                    place = str(row["target"])
+                    if include.target in (None, row["type"]) and place.startswith(_PLACE):
+                        yield int(place.removeprefix(_PLACE))

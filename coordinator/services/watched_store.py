@@ -14,8 +14,22 @@ from typing import Any, Protocol, TypeVar
 
 from fhir_profiles.json_text import Tree
 from fhir_profiles.outcomes import FhirError, Kind
-from fhir_server.search.request import SearchRequest
-from fhir_server.store.port import Document, Found, NewRow, Row, Store, Version, Visibility, Writer
+from fhir_server.search.request import AnyOf, Chain, Condition, Reverse, SearchRequest
+from fhir_server.store.port import (
+    ALWAYS,
+    Document,
+    Found,
+    NewRow,
+    Past,
+    Place,
+    Row,
+    Span,
+    Store,
+    Types,
+    Version,
+    Visibility,
+    Writer,
+)
 
 T = TypeVar("T")
 
@@ -91,15 +105,43 @@ class WatchedStore:
         return self._store.vread(type_, id_, version)
 
     def history(
-        self, type_: str, id_: str, *, count: int, before: int | None = None
+        self,
+        type_: str,
+        id_: str,
+        *,
+        count: int,
+        before: int | None = None,
+        span: Span = ALWAYS,
     ) -> list[Version]:
-        return self._store.history(type_, id_, count=count, before=before)
+        return self._store.history(type_, id_, count=count, before=before, span=span)
+
+    def history_of(
+        self, types: Types, *, count: int, before: Place | None = None, span: Span = ALWAYS
+    ) -> Past:
+        if isinstance(types, str):
+            self._require_own({types})
+        return self._store.history_of(types, count=count, before=before, span=span)
+
+    def history_total(
+        self, types: Types, id_: str | None = None, *, span: Span = ALWAYS, exact: bool = False
+    ) -> int | None:
+        return self._store.history_total(types, id_, span=span, exact=exact)
 
     def search(self, request: SearchRequest) -> Found:
-        if request.type in self._kept_elsewhere:
-            problem = f"{request.type} is kept by hospitals; search it by itself, not in a Bundle"
-            raise FhirError(Kind.NOT_IMPLEMENTED, problem)
+        asked = {part.type for part in request.by_type()}
+        asked |= {one.source for one in request.revinclude}
+        for part in request.by_type():
+            asked |= set(_referring(part.conditions))
+        self._require_own(asked)
         return self._store.search(request)
+
+    def _require_own(self, types: Collection[str]) -> None:
+        if elsewhere := sorted(self._kept_elsewhere.intersection(types)):
+            raise FhirError(
+                Kind.NOT_IMPLEMENTED,
+                f"{', '.join(elsewhere)} are kept by hospitals; search for one of them by itself, "
+                "about one person, and name other types in _type",
+            )
 
     def scan(self, type_: str | None = None) -> Iterator[Version]:
         return self._store.scan(type_)
@@ -129,3 +171,16 @@ class WatchedStore:
 
     def close(self) -> None:
         self._store.close()
+
+
+def _referring(conditions: Iterable[Condition]) -> Iterator[str]:
+    """Types that `_has` looks through."""
+    for one in conditions:
+        if isinstance(one, Reverse):
+            yield one.source
+            yield from _referring((one.condition,))
+        elif isinstance(one, Chain):
+            yield from _referring(condition for _, condition in one.targets)
+        elif isinstance(one, AnyOf):
+            for alternative in one.alternatives:
+                yield from _referring(alternative)

@@ -1,0 +1,1 @@
+"""Subscriptions against receivers on real sockets."""
