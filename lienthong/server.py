@@ -171,7 +171,7 @@ class Running:
             access_log=False,
             timeout_graceful_shutdown=GRACE_SECONDS,
         )
-        self._server = _Server(config, self.network.faults.release)
+        self._server = Server(config, self.network.faults.release)
 
     def _take_folder(self) -> None:
         """InputError: it cannot be written, or another process serves it."""
@@ -257,13 +257,13 @@ class Running:
             self.progress(stage)
 
 
-class _Server(uvicorn.Server):
+class Server(uvicorn.Server):
     """Takes Ctrl-C on the main thread only, so that a test can run it in another.
 
     `let_go` ends what would wait for ever; it is called until all answers are given.
     """
 
-    def __init__(self, config: uvicorn.Config, let_go: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, let_go: Callable[[], None] = lambda: None) -> None:
         super().__init__(config)
         self._let_go = let_go
 

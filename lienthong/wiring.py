@@ -121,6 +121,8 @@ class Network:
                 publishes_from=self._publishes_from(code),
                 name=self._codes[code].names.items[-1][1],
                 options=self._options,
+                bulk_in=self.place.folder / "bulk" / code,
+                import_from=[f"{self.public_url}/hospitals/"],
                 version=VERSION,
             )
             self._hospitals[code] = app, in_plain_words(app)
@@ -156,11 +158,16 @@ class Network:
     def reset(self, code: str | None) -> None:
         """Back to what was loaded: one hospital, or all of them and the coordinator."""
         if code is not None:
-            self.store(code).restore()
+            self._restore(code)
             return
         with ThreadPoolExecutor(8) as pool:
-            list(pool.map(lambda one: self.store(one).restore(), self._codes))
+            list(pool.map(self._restore, self._codes))
         self.coordinator.state.coordinator.store.restore()
+
+    def _restore(self, code: str) -> None:
+        self.store(code).restore()
+        if code in self._hospitals:
+            self._hospitals[code][0].state.subscriptions.reload()
 
     def provenance(self) -> dict[str, Any]:
         """What this network was made from; a replay checks it before it begins."""
@@ -186,6 +193,8 @@ class Network:
 
     def close(self) -> None:
         """Everything accepted is written; nothing is open any more."""
+        for app, _ in self._hospitals.values():
+            app.state.close()
         for store in self._stores.values():
             store.close()
         self._pool.shutdown(cancel_futures=True)

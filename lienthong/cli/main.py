@@ -18,6 +18,7 @@ from lienthong.cli import (
     exits,
     explain,
     load,
+    node,
     people,
     reset,
     run,
@@ -25,6 +26,7 @@ from lienthong.cli import (
     schema,
     show,
     up,
+    validate,
 )
 
 EPILOG = "Example:  lienthong run pilots --scale 0.01"
@@ -32,7 +34,7 @@ EPILOG = "Example:  lienthong run pilots --scale 0.01"
 
 # Words that people who read the design try; said plainly instead of "no such command".
 PLANNED = frozenset(
-    "sweep sensitivity optimise credibility import coordinator hospital seed validate check".split()
+    "sweep sensitivity optimise credibility import coordinator hospital seed check".split()
 )
 
 
@@ -119,7 +121,9 @@ for module in (
     compare,
     up,
     people,
+    node,
     load,
+    validate,
     reset,
     drive,
     doctor,

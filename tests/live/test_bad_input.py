@@ -104,14 +104,14 @@ JSON_ROWS = [
     Row("too large", P, b" " * (11 << 20), 413, "too-long", ("10",)),
     Row("a text that is too long", P, patient(name=[{"text": "x" * 1_100_000}]), 422, "too-long",
         ("Patient.name[0].text",)),
-    Row("XML", P, b"<Patient/>", 415, "not-supported", ("application/fhir+json",),
+    Row("XML of nobody", P, b"<Patient/>", 400, "structure", ("of no namespace",),
         {"content-type": "application/fhir+xml"}),
     Row("a form", P, b"active=true", 415, "not-supported", ("application/fhir+json",),
         {"content-type": "application/x-www-form-urlencoded"}),
     Row("no media type", P, b"{}", 415, "not-supported", ("no Content-Type",), {}),
-    Row("XML wanted", f"{G}/Patient", None, 406, "not-supported", ("application/fhir+xml",),
-        {"accept": "application/fhir+xml"}),
-    Row("XML by _format", f"{G}/Patient?_format=xml", None, 406, "not-supported", ("_format",)),
+    Row("Turtle wanted", f"{G}/Patient", None, 406, "not-supported", ("application/fhir+xml",),
+        {"accept": "text/turtle"}),
+    Row("Turtle by _format", f"{G}/Patient?_format=ttl", None, 406, "not-supported", ("_format",)),
 ]  # fmt: skip
 
 RESOURCE_ROWS = [
@@ -160,7 +160,8 @@ RESOURCE_ROWS = [
     Row("an entry without request", f"POST {HOSPITAL}",
         {"resourceType": "Bundle", "type": "transaction", "entry": [{"resource": patient()}]},
         400, "invalid", ("Bundle.entry[0].request",)),
-    Row("a patch", f"PATCH {HOSPITAL}/Patient/{KNOWN}", [], 501, "not-supported", ("PUT",),
+    Row("a patch that leads nowhere", f"PATCH {HOSPITAL}/Patient/{KNOWN}",
+        [{"op": "remove", "path": "/photo"}], 422, "business-rule", ("photo",),
         {"content-type": "application/json-patch+json"}),
 ]  # fmt: skip
 

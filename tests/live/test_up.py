@@ -173,6 +173,7 @@ def test_loading_that_was_interrupted_begins_anew(
     with in_thread(folder) as network, httpx2.Client(base_url=network.start.url) as http:
         assert len(persons_by_hospitals(http)) > PERSONS
     assert sorted(path.name for path in folder.iterdir()) == [
+        "bulk",
         "network.json",
         "network.lock",
         "stores",
