@@ -28,7 +28,7 @@ demo: setup ## the main job: how many repeat tests the two pilots avoid, with a 
 	@echo "  $(BIN)/lienthong scenarios                             what else there is to run"
 	@echo "  $(BIN)/lienthong run pilots-push --out runs/pilots-push"
 
-test: setup ## the tests: only Python, only loopback, at most five minutes
+test: setup ## the tests: only Python, only loopback, about ten minutes on two cores
 	@$(BIN)/python -m pytest $(TEST_ARGS) $(TESTS)
 
 check: setup ## format, lint, types, import rules, lock; says how many failed

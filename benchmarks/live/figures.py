@@ -9,7 +9,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks.live.generator import Generator, Load, Sample
-from benchmarks.live.processes import Served, cpu_seconds, memory_mb
+from benchmarks.live.processes import Server, cpu_seconds, forget_peak, peak_mb
 
 Figure = dict[str, Any]
 Say = Callable[[str], None]
@@ -17,23 +17,23 @@ Say = Callable[[str], None]
 
 @dataclass
 class Row:
-    """One kind of request to one server. `floor` names the row it is compared with.
-
-    `weight` is how many things one request does (an entry of a bundle, an inserted resource).
-    """
+    """One kind of request to one server. `floor` names the row it is compared with."""
 
     name: str
     load: Load
-    server: Served
+    server: Server
     floor: str = ""
     samples: list[Sample] = field(default_factory=list)
     cpu: list[float] = field(default_factory=list)  # milliseconds of the server, for each request
+    peaks: list[float] = field(default_factory=list)  # megabytes of the server
 
     def measure(self, generator: Generator) -> None:
+        forget_peak(self.server.pid)
         before = cpu_seconds(self.server.pid)
         (sample,) = generator.play(self.load)
         used = cpu_seconds(self.server.pid) - before
         self.samples.append(sample)
+        self.peaks.append(peak_mb(self.server.pid))
         self.cpu.append(1000 * used / max(sample.done, 1))
 
     @property
@@ -63,7 +63,7 @@ def _figure(row: Row, floor: Row | None) -> Figure:
         "p50_ms": round(median(s.quantile(0.50) for s in row.samples), 2),
         "p99_ms": round(median(s.quantile(0.99) for s in row.samples), 2),
         "cpu_ms": round(median(row.cpu), 3),
-        "memory_mb": round(memory_mb(row.server.pid)),
+        "peak_mb": round(max(row.peaks)),
         "unexpected": {str(status): count for status, count in unexpected.items()},
     }
     if floor is not None:
@@ -92,26 +92,35 @@ COLUMNS = (
     ("fastest", "fastest"),
     ("ratio", "× floor"),
     ("cpu_ratio", "× floor, CPU"),
+    ("times", "ours ×"),
+    ("cpu_times", "ours ×, CPU"),
     ("p50_ms", "p50 ms"),
     ("p99_ms", "p99 ms"),
     ("cpu_ms", "CPU ms"),
-    ("memory_mb", "MB"),
+    ("peak_mb", "peak MB"),
+    ("to_smallest", "× smallest"),
 )
 
 
-def cells(figure: Figure) -> list[str]:
+def cells(figure: Figure, columns: Sequence[tuple[str, str]]) -> list[str]:
     """A figure as the cells of a table row."""
-    shown = [f"{figure['row']}", figure["unit"]]
-    for key, _ in COLUMNS:
+    texts = [f"{figure['row']}", figure["unit"]]
+    for key, _ in columns:
         value = figure.get(key)
-        shown.append("" if value is None else f"{value:,}")
-    return shown
+        texts.append("" if value is None else f"{value:,}")
+    return texts
+
+
+def shown(found: Sequence[Figure]) -> list[tuple[str, str]]:
+    """The columns in which any of these has something to say."""
+    return [column for column in COLUMNS if any(figure.get(column[0]) for figure in found)]
 
 
 def text_table(found: Sequence[Figure]) -> str:
     """For a terminal."""
-    head = ["row", "unit", *(title for _, title in COLUMNS)]
-    rows = [head, *map(cells, found)]
+    columns = shown(found)
+    head = ["row", "unit", *(title for _, title in columns)]
+    rows = [head, *(cells(figure, columns) for figure in found)]
     widths = [max(len(row[n]) for row in rows) for n in range(len(head))]
     lines = []
     for row in rows:
@@ -128,7 +137,8 @@ def unexpected(found: Sequence[Figure]) -> list[str]:
 
 def markdown_table(found: Sequence[Figure]) -> str:
     """For a page."""
-    head = ["row", "unit", *(title for _, title in COLUMNS)]
-    lines = [f"| {' | '.join(head)} |", f"|---|---|{'---:|' * len(COLUMNS)}"]
-    lines += [f"| {' | '.join(cells(figure))} |" for figure in found]
+    columns = shown(found)
+    head = ["row", "unit", *(title for _, title in columns)]
+    lines = [f"| {' | '.join(head)} |", f"|---|---|{'---:|' * len(columns)}"]
+    lines += [f"| {' | '.join(cells(figure, columns))} |" for figure in found]
     return "\n".join([*lines, *(f"\n{line}" for line in unexpected(found))])

@@ -1,7 +1,7 @@
-"""The floors: a bare Starlette route in front of SQLite, and nothing that makes a FHIR server.
+"""The floors: a bare Starlette route in front of a database, and nothing that makes a FHIR server.
 
 GET  /fhir/{type}/{id}     a prepared SELECT of the stored bytes
-GET  /logged/{type}/{id}   the same, and one row appended, committed together with others
+GET  /logged/{type}/{id}   the same for a known token, and one row appended, committed with others
 POST /fhir/{type}          the body parsed, one row and as many index rows inserted, a commit
 """
 
@@ -13,6 +13,7 @@ import sqlite3
 import threading
 from concurrent.futures import Future
 from pathlib import Path
+from typing import Protocol
 from uuid import uuid4
 
 import orjson
@@ -20,6 +21,8 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+
+from benchmarks.live.tokens import Tokens
 
 MEDIA = "application/fhir+json"
 TOGETHER = 64
@@ -35,44 +38,51 @@ CREATE TABLE log (seq INTEGER PRIMARY KEY, data BLOB NOT NULL);
 READ = "SELECT body FROM resource WHERE type = ? AND id = ?"
 INSERT = "INSERT INTO resource (type, id, body) VALUES (?, ?, ?)"
 INSERT_FOUND = "INSERT INTO found (resource, parameter, value) VALUES (?, ?, ?)"
+INSERT_LOG = "INSERT INTO log (data) VALUES (?)"
 
 Stored = list[tuple[str, str, bytes]]  # type, id, bytes as our server serves them
+Cells = list[tuple[int, str]]  # index rows: parameter and value
 
 
-def make_file(path: Path, stored: Stored) -> None:
-    """The file of a floor, holding the very bytes that our server holds."""
-    with sqlite3.connect(path) as connection:
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.executescript(TABLES)
-        connection.executemany(INSERT, stored)
-    connection.close()
+class Bare(Protocol):
+    """A database without a server around it."""
+
+    def read(self, type_: str, id_: str) -> bytes: ...
+
+    def insert(self, type_: str, id_: str, body: bytes) -> None:
+        """With as many index rows, committed."""
+        ...
+
+    def append(self, rows: list[bytes]) -> None:
+        """Committed together; called by one thread, which does nothing else."""
+        ...
 
 
-def floor(path: str, cells: list[tuple[int, str]]) -> Starlette:
-    """`cells` are the index rows that go with each insert: parameter and value."""
-    reading, writing = (_opened(path) for _ in range(2))
-    log = _Log(path)
+def floor(path: str, cells: Cells) -> Starlette:
+    """`cells` are the index rows that go with each insert."""
+    return served(BareSqlite(path, cells))
 
-    def stored(request: Request) -> bytes:
-        names = request.path_params
-        body: bytes = reading.execute(READ, (names["type"], names["id"])).fetchone()[0]
-        return body
+
+def served(bare: Bare) -> Starlette:
+    """The routes, the same whatever the database."""
+    log, tokens = _Log(bare), Tokens()
 
     async def read(request: Request) -> Response:
-        return Response(stored(request), media_type=MEDIA)
+        names = request.path_params
+        return Response(bare.read(names["type"], names["id"]), media_type=MEDIA)
 
     async def read_logged(request: Request) -> Response:
-        body = stored(request)
+        if tokens.subject(request.headers.get("authorization")) is None:
+            return Response(status_code=401)
+        names = request.path_params
+        body = bare.read(names["type"], names["id"])
         await asyncio.wrap_future(log.append(b"read " + request.url.path.encode()))
         return Response(body, media_type=MEDIA)
 
     async def create(request: Request) -> Response:
         body = await request.body()
         tree, id_ = orjson.loads(body), str(uuid4())
-        writing.execute("BEGIN IMMEDIATE")
-        key = writing.execute(INSERT, (tree["resourceType"], id_, body)).lastrowid
-        writing.executemany(INSERT_FOUND, [(key, *cell) for cell in cells])
-        writing.execute("COMMIT")
+        bare.insert(tree["resourceType"], id_, body)
         return Response(body, 201, {"location": f"{request.url.path}/{id_}"}, MEDIA)
 
     return Starlette(
@@ -84,17 +94,11 @@ def floor(path: str, cells: list[tuple[int, str]]) -> Starlette:
     )
 
 
-def _opened(path: str) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    connection.execute("PRAGMA synchronous = NORMAL")
-    return connection
-
-
 class _Log:
     """One thread that appends rows; what has come together is committed together."""
 
-    def __init__(self, path: str) -> None:
-        self._path = path
+    def __init__(self, bare: Bare) -> None:
+        self._bare = bare
         self._queue: queue.SimpleQueue[tuple[bytes, Future[None]]] = queue.SimpleQueue()
         threading.Thread(target=self._run, daemon=True).start()
 
@@ -104,15 +108,51 @@ class _Log:
         return done
 
     def _run(self) -> None:
-        connection = _opened(self._path)
         while True:
             rows = [self._queue.get()]
             while len(rows) < TOGETHER and not self._queue.empty():
                 rows.append(self._queue.get())
-            connection.execute("BEGIN IMMEDIATE")
-            connection.executemany(
-                "INSERT INTO log (data) VALUES (?)", [(data,) for data, _ in rows]
-            )
-            connection.execute("COMMIT")
+            self._bare.append([data for data, _ in rows])
             for _, done in rows:
                 done.set_result(None)
+
+
+# ---- SQLite --------------------------------------------------------------------------------------
+
+
+def make_file(path: Path, stored: Stored) -> None:
+    """The file of a floor, holding the very bytes that our server holds."""
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.executescript(TABLES)
+        connection.executemany(INSERT, stored)
+    connection.close()
+
+
+class BareSqlite:
+    """WAL, committed without waiting for the disk, as our store is."""
+
+    def __init__(self, path: str, cells: Cells) -> None:
+        self._cells = cells
+        self._reading, self._writing, self._logging = (_opened(path) for _ in range(3))
+
+    def read(self, type_: str, id_: str) -> bytes:
+        body: bytes = self._reading.execute(READ, (type_, id_)).fetchone()[0]
+        return body
+
+    def insert(self, type_: str, id_: str, body: bytes) -> None:
+        self._writing.execute("BEGIN IMMEDIATE")
+        key = self._writing.execute(INSERT, (type_, id_, body)).lastrowid
+        self._writing.executemany(INSERT_FOUND, [(key, *cell) for cell in self._cells])
+        self._writing.execute("COMMIT")
+
+    def append(self, rows: list[bytes]) -> None:
+        self._logging.execute("BEGIN IMMEDIATE")
+        self._logging.executemany(INSERT_LOG, [(row,) for row in rows])
+        self._logging.execute("COMMIT")
+
+
+def _opened(path: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    connection.execute("PRAGMA synchronous = NORMAL")
+    return connection

@@ -54,9 +54,11 @@ class Sample:
         return self.milliseconds[round(share * last)] if last >= 0 else 0.0
 
 
-def request(method: str, path: str, body: bytes = b"", host: str = "127.0.0.1") -> bytes:
+def request(method: str, path: str, body: bytes = b"", token: str = "") -> bytes:
     """One HTTP/1.1 request as it goes over the wire."""
-    lines = [f"{method} {path} HTTP/1.1", f"host: {host}", "accept: application/fhir+json"]
+    lines = [f"{method} {path} HTTP/1.1", "host: 127.0.0.1", "accept: application/fhir+json"]
+    if token:
+        lines.append(f"authorization: Bearer {token}")
     if body:
         lines += ["content-type: application/fhir+json", f"content-length: {len(body)}"]
     return "\r\n".join([*lines, "", ""]).encode() + body

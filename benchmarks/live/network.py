@@ -21,7 +21,7 @@ import httpx2
 from benchmarks.live.cds_calls import calls
 from benchmarks.live.figures import Figure, Say, plain
 from benchmarks.live.generator import CONNECTIONS, Generator, Load, Sample
-from benchmarks.live.processes import PATIENCE, SPAWN, cpu_seconds, memory_mb, size_mb
+from benchmarks.live.processes import PATIENCE, SPAWN, cpu_seconds, memory_mb, peak_mb, size_mb
 from lienthong.drive.choose import Wanted
 from lienthong.drive.run import Driven, drive
 from lienthong.live.plan import LivePlan, Place
@@ -122,7 +122,7 @@ def run(
                     samples += generator.play(load)
                     used = cpu_seconds(network.pid) - before
                     cpu[connections].append(1000 * used / max(samples[-1].done, 1))
-            memory = memory_mb(network.pid)
+            memory = peak_mb(network.pid)
     found: dict[str, list[Figure]] = {}
     if "drive" in names:
         found["drive"] = _drive_figures(replays, memory)
@@ -159,7 +159,7 @@ def _drive_figures(replays: Replays, memory: float) -> list[Figure]:
             floor="floor: GET /healthz by the same client",
             ratio=round(median(rates) / pings, 3),
             cpu_ms=round(1000 * median(replays.server) / last.requests, 3),
-            memory_mb=round(memory),
+            peak_mb=round(memory),
         ),
         plain(
             "drive: visits",

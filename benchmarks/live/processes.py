@@ -8,9 +8,10 @@ import os
 import socket
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, Protocol, Self
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -23,6 +24,13 @@ _TIMER: Final = 0.001
 App = Callable[..., ASGIApp]
 
 
+class Server(Protocol):
+    """What a row needs to know of a server, whoever started it."""
+
+    address: tuple[str, int]
+    pid: int
+
+
 def cpu_seconds(pid: int) -> float:
     """User and system time that a process has used so far."""
     fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
@@ -31,8 +39,23 @@ def cpu_seconds(pid: int) -> float:
 
 def memory_mb(pid: int) -> float:
     """Memory of a process that is in RAM."""
+    return _status(pid, "VmRSS:")
+
+
+def peak_mb(pid: int) -> float:
+    """The most that a process had in RAM since `forget_peak`."""
+    return _status(pid, "VmHWM:")
+
+
+def forget_peak(pid: int) -> None:
+    """Where the kernel allows it (https://docs.kernel.org/filesystems/proc.html, clear_refs)."""
+    with suppress(OSError):
+        Path(f"/proc/{pid}/clear_refs").write_text("5", encoding="ascii")
+
+
+def _status(pid: int, field: str) -> float:
     for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines():
-        if line.startswith("VmRSS:"):
+        if line.startswith(field):
             return int(line.split()[1]) / 1024
     return 0.0
 

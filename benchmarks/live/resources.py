@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from fhir_profiles import systems
@@ -10,7 +11,23 @@ from fhir_profiles.json_text import dump
 
 Tree = dict[str, Any]
 CODES: Final = (("4548-4", "HbA1c", "%"), ("2345-7", "Glucose", "mg/dL"))
+FIRST: Final = datetime(2000, 1, 1, tzinfo=UTC)  # when the first result was taken
 EACH: Final = 10  # results of each code and patient: a page of `_count=10` is full
+
+
+def given(number: int) -> str:
+    """A name of eight letters that nobody else has, and that begins no other name."""
+    letters = ""
+    for _ in range(4):
+        number, syllable = divmod(number, 70)
+        letters += "bcdghklmnprstv"[syllable // 5] + "aeiou"[syllable % 5]
+    return letters.capitalize()
+
+
+def taken(patient_number: int, number: int) -> str:
+    """Each minute one result, of all patients in turn."""
+    moment = FIRST + timedelta(minutes=patient_number * len(CODES) * EACH + number)
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def patient(number: int) -> Tree:
@@ -22,17 +39,23 @@ def patient(number: int) -> Tree:
             {"system": systems.CCCD, "value": f"079{number:09d}"},
         ],
         "active": True,
-        "name": [{"use": "official", "text": f"Nguyễn Thị Số {number}", "family": "Nguyễn"}],
+        "name": [
+            {
+                "use": "official",
+                "text": f"Nguyễn Thị {given(number)}",
+                "family": "Nguyễn",
+                "given": [given(number)],
+            }
+        ],
         "gender": "female" if number % 2 else "male",
         "birthDate": f"{1940 + number % 70}-{1 + number % 12:02d}-{1 + number % 28:02d}",
         "managingOrganization": {"reference": "Organization/99001"},
     }
 
 
-def observation(patient_id: str, number: int) -> Tree:
+def observation(patient_id: str, number: int, at: str = "2025-03-01T01:15:00Z") -> Tree:
     """The `number`th result of a patient, about 1.2 kB."""
     loinc, name, unit = CODES[number % len(CODES)]
-    taken = f"2025-{1 + number % 12:02d}-{1 + number % 28:02d}T0{number % 10}:15:00+07:00"
     return {
         "resourceType": "Observation",
         "id": f"{patient_id}-{number}",
@@ -57,8 +80,8 @@ def observation(patient_id: str, number: int) -> Tree:
         },
         "subject": {"reference": f"Patient/{patient_id}"},
         "encounter": {"reference": f"Encounter/{patient_id}-e"},
-        "effectiveDateTime": taken,
-        "issued": taken.replace(":15:00", ":55:00"),
+        "effectiveDateTime": at,
+        "issued": at.replace(":00Z", ":40Z"),
         "performer": [{"reference": "Organization/99001", "display": "Khoa Xét nghiệm"}],
         "valueQuantity": {
             "value": 5 + number % 7,
@@ -85,7 +108,7 @@ def everything(patients: int) -> Iterator[Tree]:
     for number in range(patients):
         yield patient(number)
         for n in range(len(CODES) * EACH):
-            yield observation(f"p-{number}", n)
+            yield observation(f"p-{number}", n, taken(number, n))
 
 
 def new_observation(number: int) -> bytes:

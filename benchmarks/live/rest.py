@@ -9,16 +9,22 @@ from pathlib import Path
 from statistics import median
 from typing import Final
 
-from benchmarks.live import resources
+from benchmarks.live import peer, resources
+from benchmarks.live.databases import Database
 from benchmarks.live.figures import Figure, Row, Say, measure, plain
-from benchmarks.live.floors import floor, make_file
 from benchmarks.live.generator import Generator, Load, Sample, request
-from benchmarks.live.node import cells_of, copy, fill, node
+from benchmarks.live.node import cells_of, fill, node, stored
 from benchmarks.live.processes import Served
+from benchmarks.live.tokens import TOKEN
 
 READ_FLOOR: Final = "floor: route + SELECT"
-LOGGED_FLOOR: Final = "floor: route + SELECT + appended row"
+LOGGED_FLOOR: Final = "floor: route + token + SELECT + appended row"
 CREATE_FLOOR: Final = "floor: parse + INSERT with index rows"
+AUDITED: Final = ", token and audit"
+READ: Final = "read by id"
+SEARCH: Final = "search by patient and code"
+CREATE: Final = "create"
+TRANSACTION: Final = "transaction of 4"
 SLOW: Final = (
     "/fhir/Observation?subject:Patient.name:contains=s&_sort=-date&_count=1000&_total=accurate"
 )
@@ -32,43 +38,55 @@ class Setting:
     seconds: float
     rounds: int
     patients: int
+    peer: Path | None = None  # virtual environment of the other server
 
 
 @dataclass(frozen=True)
 class Servers:
-    """The floor and our server without and with an audit trail, over the same bytes."""
+    """The floor and our server without and with token and audit trail, over the same bytes."""
 
     floor: Served
     quiet: Served
     audited: Served
 
 
-def started(stack: ExitStack, scratch: Path, patients: int) -> Servers:
+def started(stack: ExitStack, database: Database, patients: int) -> Servers:
     """All of them, loaded and running until the stack ends."""
-    stored = fill(scratch / "quiet", resources.everything(patients))
-    copy(scratch / "quiet", scratch / "audited")
-    make_file(scratch / "floor.db", stored)
+    place = database.place("quiet")
+    fill(place, resources.everything(patients))
+    again = database.copied("quiet", "audited")
+    if again is None:
+        fill(again := database.place("audited"), resources.everything(patients))
     cells = cells_of(resources.observation("p-0", 0))
     return Servers(
-        stack.enter_context(Served(floor, str(scratch / "floor.db"), cells)),
-        stack.enter_context(Served(node, str(scratch / "quiet"), False)),
-        stack.enter_context(Served(node, str(scratch / "audited"), True)),
+        stack.enter_context(database.floor(stored(place), cells)),
+        stack.enter_context(Served(node, *place, False)),
+        stack.enter_context(Served(node, *again, True)),
     )
 
 
 def run(
-    names: Collection[str], setting: Setting, scratch: Path, generator: Generator, say: Say
+    names: Collection[str],
+    setting: Setting,
+    database: Database,
+    scratch: Path,
+    generator: Generator,
+    say: Say,
 ) -> dict[str, list[Figure]]:
     """The figures of each benchmark that was asked for."""
     found: dict[str, list[Figure]] = {}
     with ExitStack() as stack:
-        servers = started(stack, scratch, setting.patients)
+        servers = started(stack, database, setting.patients)
         rows = [row for make in MAKERS if make in names for row in MAKERS[make](servers, setting)]
+        if "peer" in names:
+            rows += against_peer(servers, setting, stack, scratch, found, say)
         if rows:
             unique = list({row.name: row for row in rows}.values())
             say(f"{len(unique)} rows, {setting.rounds} rounds of {setting.seconds:g} s each")
             warm(unique, generator)
-            found["rest"] = measure(unique, generator, setting.rounds, say)
+            found["rest"], both = peer.compared(measure(unique, generator, setting.rounds, say))
+            if both:
+                found["peer"] = both
         if "lag" in names:
             found["lag"] = lag(servers.quiet, setting, generator, say)
     return found
@@ -93,66 +111,90 @@ def _addresses(patients: int) -> Iterator[str]:
 
 
 def reads(servers: Servers, setting: Setting) -> list[Row]:
-    def load(server: Served, base: str) -> Load:
+    def load(server: Served, base: str, token: str = "") -> Load:
         paths = [f"{base}/{path}" for path in _addresses(setting.patients)]
-        return Load(server.address, [request("GET", path) for path in paths], setting.seconds)
+        requests = [request("GET", path, token=token) for path in paths]
+        return Load(server.address, requests, setting.seconds)
 
+    logged, audited = (load(servers.floor, "/logged", TOKEN), load(servers.audited, "/fhir", TOKEN))
     return [
         Row(READ_FLOOR, load(servers.floor, "/fhir"), servers.floor),
-        Row(LOGGED_FLOOR, load(servers.floor, "/logged"), servers.floor, READ_FLOOR),
-        Row("read by id", load(servers.quiet, "/fhir"), servers.quiet, READ_FLOOR),
-        Row("read by id, audited", load(servers.audited, "/fhir"), servers.audited, LOGGED_FLOOR),
+        Row(LOGGED_FLOOR, logged, servers.floor, READ_FLOOR),
+        Row(READ, load(servers.quiet, "/fhir"), servers.quiet, READ_FLOOR),
+        Row(READ + AUDITED, audited, servers.audited, LOGGED_FLOOR),
     ]
 
 
 def searches(servers: Servers, setting: Setting) -> list[Row]:
     code = f"{resources.systems.LOINC}|{resources.CODES[0][0]}"
-    requests = [
-        request(
-            "GET",
-            f"/fhir/Observation?patient=Patient/p-{n * 7 % setting.patients}&code={code}&_count=10",
-        )
+    paths = [
+        f"/fhir/Observation?patient=Patient/p-{n * 7 % setting.patients}&code={code}&_count=10"
         for n in range(min(setting.patients, DIFFERENT))
     ]
-
-    def load(server: Served) -> Load:
-        return Load(server.address, requests, setting.seconds)
-
-    name = "search by patient and code"
-    return [
-        reads(servers, setting)[0],
-        Row(name, load(servers.quiet), servers.quiet, READ_FLOOR),
-        Row(f"{name}, audited", load(servers.audited), servers.audited, READ_FLOOR),
-    ]
+    floors = reads(servers, setting)[:1]
+    return [*floors, *_two(servers, setting, SEARCH, [("GET", path, b"") for path in paths])]
 
 
 def creates(servers: Servers, setting: Setting) -> list[Row]:
     bodies = [resources.new_observation(n) for n in range(DIFFERENT)]
-    requests = [request("POST", "/fhir/Observation", body) for body in bodies]
-
-    def load(server: Served) -> Load:
-        return Load(server.address, requests, setting.seconds, expected=(201,))
-
-    return [
-        Row(CREATE_FLOOR, load(servers.floor), servers.floor),
-        Row("create", load(servers.quiet), servers.quiet, CREATE_FLOOR),
-        Row("create, audited", load(servers.audited), servers.audited, CREATE_FLOOR),
-    ]
+    asked = [("POST", "/fhir/Observation", body) for body in bodies]
+    requests = [request(*one) for one in asked]
+    load = Load(servers.floor.address, requests, setting.seconds, expected=(201,))
+    floor = Row(CREATE_FLOOR, load, servers.floor)
+    return [floor, *_two(servers, setting, CREATE, asked, CREATE_FLOOR, 201)]
 
 
 def transactions(servers: Servers, setting: Setting) -> list[Row]:
-    bodies = [resources.new_transaction(n) for n in range(DIFFERENT)]
-    requests = [request("POST", "/fhir", body) for body in bodies]
+    asked = [("POST", "/fhir", resources.new_transaction(n)) for n in range(DIFFERENT)]
+    floor = creates(servers, setting)[0]
+    return [floor, *_two(servers, setting, TRANSACTION, asked, CREATE_FLOOR)]
 
-    def load(server: Served) -> Load:
-        return Load(server.address, requests, setting.seconds)
 
-    name = "transaction of 4"
-    return [
-        creates(servers, setting)[0],
-        Row(name, load(servers.quiet), servers.quiet, CREATE_FLOOR),
-        Row(f"{name}, audited", load(servers.audited), servers.audited, CREATE_FLOOR),
+def _two(
+    servers: Servers,
+    setting: Setting,
+    name: str,
+    asked: list[tuple[str, str, bytes]],
+    floor: str = READ_FLOOR,
+    expected: int = 200,
+) -> list[Row]:
+    """The same requests without and with token and audit trail."""
+
+    def row(name: str, server: Served, token: str) -> Row:
+        requests = [request(*one, token=token) for one in asked]
+        load = Load(server.address, requests, setting.seconds, expected=(expected,))
+        return Row(name, load, server, floor)
+
+    return [row(name, servers.quiet, ""), row(name + AUDITED, servers.audited, TOKEN)]
+
+
+def against_peer(
+    servers: Servers,
+    setting: Setting,
+    stack: ExitStack,
+    scratch: Path,
+    found: dict[str, list[Figure]],
+    say: Say,
+) -> list[Row]:
+    """Our rows and those of the other server; why there are none stands in `found`."""
+    assert setting.peer is not None
+    others = []
+    try:
+        for number, name in enumerate((peer.NAME, peer.BARE)):
+            say(f"{name}: installing if need be, starting, filling")
+            other = peer.Peer(setting.peer, scratch / f"peer-{number}", name)
+            others.append(stack.enter_context(other))
+            other.fill(resources.everything(setting.patients))
+    except peer.Missing as missing:
+        found["peer"] = peer.absent(str(missing))
+        return []
+    ours = [
+        row
+        for make in (reads, searches, transactions)
+        for row in make(servers, setting)
+        if row.name in (READ, SEARCH, TRANSACTION)
     ]
+    return [*ours, *(row for other in others for row in peer.rows(other, ours))]
 
 
 MAKERS: Final = {

@@ -17,9 +17,11 @@ import orjson
 from benchmarks.live.figures import Figure, Say, plain
 from benchmarks.live.generator import Generator, Load, request
 from benchmarks.live.node import TENANT, node
-from benchmarks.live.processes import Served, cpu_seconds
+from benchmarks.live.processes import Served, cpu_seconds, peak_mb
+from benchmarks.live.tokens import TOKEN
 from fhir_server.store.open import open_store
 
+LOGGED: Final = "Synthea load, token and audit"
 FLOOR: Final = "floor: bare bulk insert of the same rows"
 Rows = dict[str, list[tuple[Any, ...]]]
 
@@ -37,16 +39,18 @@ def run(folder: Path, rounds: int, scratch: Path, generator: Generator, say: Say
     """Entries a second: floor, without and with an audit trail, in turn."""
     bodies = bundles(folder)
     count = entries(bodies)
-    rates: dict[str, list[float]] = {FLOOR: [], "Synthea load": [], "Synthea load, audited": []}
+    rates: dict[str, list[float]] = {FLOOR: [], "Synthea load": [], LOGGED: []}
     used: dict[str, list[float]] = {name: [] for name in rates}
+    peaks: dict[str, float] = {}
     for number in range(1, rounds + 1):
         say(f"round {number} of {rounds}: Synthea, {count:,} entries in {len(bodies)} bundles")
         for name in [*list(rates)[1:], FLOOR]:
             if name == FLOOR:
                 seconds, cpu = _inserted(rows_of(scratch / "synthea"), scratch / "bare")
             else:
-                at = scratch / ("audited" if "audited" in name else "synthea")
-                seconds, cpu = _loaded(bodies, at, "audited" in name, generator)
+                at = scratch / ("audited" if name == LOGGED else "synthea")
+                seconds, cpu, peak = _loaded(bodies, at, name == LOGGED, generator)
+                peaks[name] = max(peak, peaks.get(name, 0))
             rates[name].append(count / seconds)
             used[name].append(1000 * cpu / count)
         for name in ("synthea", "audited", "bare"):
@@ -60,6 +64,7 @@ def run(folder: Path, rounds: int, scratch: Path, generator: Generator, say: Say
                 "floor": FLOOR,
                 "ratio": round(median(values) / floor_rate, 3),
                 "cpu_ratio": round(floor_cpu / median(used[name]), 3),
+                "peak_mb": round(peaks[name]),
             }
         found.append(figure)
     return found
@@ -67,15 +72,16 @@ def run(folder: Path, rounds: int, scratch: Path, generator: Generator, say: Say
 
 def _loaded(
     bodies: list[bytes], folder: Path, audited: bool, generator: Generator
-) -> tuple[float, float]:
-    """Seconds on the wall and of the server's processor."""
-    requests = [request("POST", "/fhir", body) for body in bodies]
-    with Served(node, str(folder), audited) as server:
+) -> tuple[float, float, float]:
+    """Seconds on the wall and of the server's processor; the most memory it had."""
+    token = TOKEN if audited else ""
+    requests = [request("POST", "/fhir", body, token) for body in bodies]
+    with Served(node, f"sqlite:{folder}", TENANT, audited) as server:
         before = cpu_seconds(server.pid)
         (sample,) = generator.play(Load(server.address, requests, None, 1))
         if sample.unexpected or sample.done != len(bodies):
             raise RuntimeError(f"Synthea's bundles were not taken: {dict(sample.unexpected)}")
-        return sample.seconds, cpu_seconds(server.pid) - before
+        return sample.seconds, cpu_seconds(server.pid) - before, peak_mb(server.pid)
 
 
 def rows_of(folder: Path) -> Rows:

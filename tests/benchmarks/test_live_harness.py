@@ -13,18 +13,17 @@ import pytest
 from benchmarks.live import __main__ as command
 from benchmarks.live import page, rest, synthea
 from benchmarks.live.cds_calls import calls
+from benchmarks.live.databases import Sqlite
 from benchmarks.live.figures import Row, measure, plain, text_table
 from benchmarks.live.floors import floor, make_file
 from benchmarks.live.generator import Generator, Load, Sample, play, request
-from benchmarks.live.node import cells_of, fill
-from benchmarks.live.processes import Served, cpu_seconds, memory_mb
+from benchmarks.live.node import cells_of, fill, stored
+from benchmarks.live.processes import Served, cpu_seconds, forget_peak, memory_mb, peak_mb
 from benchmarks.live.resources import everything, new_transaction, observation, patient
+from benchmarks.live.tokens import TOKEN
 from fhir_profiles.json_text import dump, parse
 from fhir_profiles.validation.structure import check
 from tests.benchmarks.small_apps import echo, hospital
-
-SETTING = rest.Setting(seconds=0.2, rounds=1, patients=2)
-
 
 # ---- generator and servers -----------------------------------------------------------------------
 
@@ -62,7 +61,9 @@ def test_a_server_tells_its_cpu_memory_and_lag() -> None:
         before = cpu_seconds(server.pid)
         play([Load(server.address, [request("GET", "/")], 0.5)])
         assert cpu_seconds(server.pid) > before
-        assert memory_mb(server.pid) > 10
+        assert peak_mb(server.pid) >= memory_mb(server.pid) > 10
+        forget_peak(server.pid)
+        assert peak_mb(server.pid) > 10
         assert server.lags()
         assert len(server.lags()) < 500, "each lag is told once"
 
@@ -84,8 +85,9 @@ def test_made_resources_are_valid() -> None:
 
 def test_the_create_floor_writes_as_many_index_rows(tmp_path: Path) -> None:
     tree = observation("p-0", 0)
-    stored = fill(tmp_path / "node", [tree])
-    make_file(tmp_path / "floor.db", stored)
+    place = Sqlite(tmp_path).place("node")
+    fill(place, [tree])
+    make_file(tmp_path / "floor.db", stored(place))
     with closing(sqlite3.connect(tmp_path / "node" / "node.db")) as ours:
         names = ours.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
         tables = [name for (name,) in names if name.startswith("index_")]
@@ -93,9 +95,14 @@ def test_the_create_floor_writes_as_many_index_rows(tmp_path: Path) -> None:
     create = request("POST", "/fhir/Observation", dump(tree))
     with Served(floor, str(tmp_path / "floor.db"), cells_of(tree)) as server:
         (made,) = play([Load(server.address, [create] * 3, None, 1, (201,))])
-        paths = ["/fhir/Observation/p-0-0", "/logged/Observation/p-0-0"]
-        (read,) = play([Load(server.address, [request("GET", path) for path in paths], None, 1)])
+        asked = [
+            request("GET", "/fhir/Observation/p-0-0"),
+            request("GET", "/logged/Observation/p-0-0", token=TOKEN),
+            request("GET", "/logged/Observation/p-0-0", token=TOKEN[:-1]),
+        ]
+        (read,) = play([Load(server.address, asked, None, 1)])
     assert (made.done, read.done) == (3, 2)
+    assert read.unexpected == {401: 1}
     with closing(sqlite3.connect(tmp_path / "floor.db")) as bare:
         counts = [
             bare.execute(f"SELECT count(*) FROM {name}").fetchone()[0]
@@ -106,32 +113,6 @@ def test_the_create_floor_writes_as_many_index_rows(tmp_path: Path) -> None:
 
 
 # ---- whole benchmarks, tiny ----------------------------------------------------------------------
-
-
-def test_rest_benchmarks_run_beside_their_floors(tmp_path: Path) -> None:
-    said: list[str] = []
-    with Generator() as generator:
-        found = rest.run([*rest.MAKERS, "lag"], SETTING, tmp_path, generator, said.append)
-    rows = {figure["row"]: figure for figure in found["rest"]}
-    assert set(rows) == {
-        rest.READ_FLOOR,
-        rest.LOGGED_FLOOR,
-        rest.CREATE_FLOOR,
-        *(
-            f"{name}{audited}"
-            for name in ("read by id", "search by patient and code", "create", "transaction of 4")
-            for audited in ("", ", audited")
-        ),
-    }
-    for figure in [*rows.values(), *found["lag"]]:
-        assert figure["median"] > 0, figure
-        assert not figure.get("unexpected"), figure
-    assert {rows[name]["floor"] for name in rows if "floor" in rows[name]} == {
-        rest.READ_FLOOR,
-        rest.LOGGED_FLOOR,
-        rest.CREATE_FLOOR,
-    }
-    assert any("round 1 of 1" in text for text in said)
 
 
 def test_rounds_take_all_rows_in_turn(tmp_path: Path) -> None:
@@ -155,7 +136,7 @@ def test_synthea_bundles_and_the_bare_insert_of_their_rows(tmp_path: Path) -> No
     assert [figure["row"] for figure in found] == [
         synthea.FLOOR,
         "Synthea load",
-        "Synthea load, audited",
+        synthea.LOGGED,
     ]
     assert all(figure["median"] > 0 for figure in found)
     assert synthea.entries(synthea.bundles(tmp_path)) == 8
@@ -258,6 +239,9 @@ def test_the_command_writes_json_and_the_page(
         (["reed"], "no such benchmark"),
         (["--rounds", "0"], "--rounds"),
         (["--seconds", "-1"], "--seconds"),
+        (["--sizes", "10k,many"], "'many' is no size"),
+        (["--sizes", "5"], "at least 20"),
+        (["synthea", "--store", "postgresql"], "SQLite only"),
     ],
 )
 def test_bad_arguments_are_refused(
@@ -272,7 +256,7 @@ def test_a_page_without_marks_is_left_alone(tmp_path: Path) -> None:
     where = tmp_path / "speed.md"
     where.write_text("# Speed\n", encoding="utf-8")
     with pytest.raises(ValueError, match="no lines"):
-        page.write(where, {"machine": {"packages": {}}, "groups": {}})
+        page.write(where, [])
 
 
 def test_answers_that_must_not_come_are_said() -> None:

@@ -15,6 +15,7 @@ from tests.walls.tree import PACKAGES, PROJECT, ROOT, modules, parsed
 USED_BY_OTHERS = {
     "uvloop": "uvicorn takes it as the loop where it is installed",
     "httptools": "uvicorn takes it as the parser where it is installed",
+    "websockets": "uvicorn takes it for websockets where it is installed",
 }
 # Part of a declared library's own interface, imported by name.
 COMES_WITH = {"markupsafe": "jinja2", "click": "typer", "starlette": "fastapi"}

@@ -12,7 +12,7 @@ NEVER = {
     ),
     "an unfinished merge": r"(?m)^(?:<{7}|>{7}) ",
 }
-BINARY = (".png", ".parquet", ".npz", ".gz", ".woff2", ".ico")
+BINARY = (".png", ".parquet", ".npz", ".gz", ".xz", ".woff2", ".ico")
 
 
 def finds(text: str) -> list[str]:
