@@ -159,3 +159,21 @@ def test_stored_text_is_shown_as_it_is(server):
     odd = b'"code":{"text":"\\u0041"},"valueQuantity":{"value":7.50}}'
     server.ask("POST", "Observation", b'{"resourceType":"Observation","status":"final",' + odd)
     assert odd in server.ask("GET", "Observation").body
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["subject=Patient/p", "subject=p", "subject=http://test/fhir/Patient/p", "patient.gender=male"],
+)
+def test_an_absolute_reference_to_this_server_is_local(server, query):
+    server.ask("PUT", "Patient/p", {"resourceType": "Patient", "id": "p", "gender": "male"})
+    written = {
+        "resourceType": "Observation",
+        "status": "final",
+        "code": {"text": "x"},
+        "subject": {"reference": "http://test/fhir/Patient/p"},
+    }
+    server.make(written)
+    found = server.ask("GET", f"Observation?{query}").json
+    assert found["total"] == 1
+    assert found["entry"][0]["resource"]["subject"] == written["subject"]
